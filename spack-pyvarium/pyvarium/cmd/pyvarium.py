@@ -1,0 +1,162 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""``spack pyvarium``: parse, call one function, print, return the exit code.
+
+Spack imports this file for ``spack help`` too, and with any Python it supports (3.6): features are
+imported in the handlers, so that a missing library breaks nothing but this command.
+"""
+
+import argparse
+import os
+import sys
+
+description = "keep pyproject.toml in step with the Python distributions Spack provides"
+section = "environments"
+level = "short"
+
+EPILOG = """\
+exit codes: 0 done or in step; 1 error; 2 wrong usage; 3 a check found differences.
+Choose the environment as for any Spack command: spack -e NAME pyvarium ..., -D DIR, or activate it.
+"""
+
+#: Where this command runs without a registration, the core is beside it.
+EXTENSION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+
+def setup_parser(subparser):
+    subparser.epilog = EPILOG
+    subparser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = subparser.add_subparsers(metavar="SUBCOMMAND", dest="pyvarium_command")
+    commands.required = True
+
+    sync = _add(commands, "sync", sync_environment)
+    sync.add_argument("--check", action="store_true", help="write nothing; exit 3 if out of step")
+    sync.add_argument("--diff", action="store_true", help="write nothing; show the change")
+    sync.add_argument(
+        "--dry-run", action="store_true", help="write nothing; say what would change"
+    )
+    sync.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    status = _add(commands, "status", show_status)
+    status.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    setup = _add(commands, "setup", set_up)
+    action = setup.add_mutually_exclusive_group()
+    action.add_argument("--status", action="store_true", help="show how this Spack is set up")
+    action.add_argument("--remove", action="store_true", help="undo everything that setup wrote")
+    setup.add_argument(
+        "--scope", default="user", help="configuration scope to register in (default: user)"
+    )
+    setup.add_argument(
+        "--auto-sync",
+        choices=["off", "existing", "all", "opted-in"],
+        help="also set where automatic sync acts (default for site and system: opted-in)",
+    )
+    setup.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _add(commands, name, handler):
+    text = handler.__doc__
+    parser = commands.add_parser(
+        name,
+        help=text.splitlines()[0].rstrip("."),
+        description=text,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(pyvarium_handler=handler)
+    return parser
+
+
+def pyvarium(parser, args):
+    if sys.version_info < (3, 9):
+        return _error(
+            "Python %d.%d: is too old; set SPACK_PYTHON to 3.9 or newer" % sys.version_info[:2]
+        )
+    if EXTENSION not in sys.path:
+        sys.path.append(EXTENSION)
+    from pyvarium import registration
+    from pyvarium.errors import PyvariumError
+
+    registration.add_section()
+    try:
+        return args.pyvarium_handler(args)
+    except PyvariumError as error:
+        return _error(str(error))
+
+
+def sync_environment(args):
+    """Bring pyproject.toml in step with what Spack provides.
+
+    Writes one exact pin for each Python distribution that Spack installed in the active
+    environment into [dependency-groups] spack, and a constraints file for pip beside it. The rest
+    of the file is kept to the byte. Creates the file where there is none.
+    """
+    environment = _environment()
+    from pyvarium import commands
+
+    return _print(
+        commands.sync(
+            environment, check=args.check, diff=args.diff, dry_run=args.dry_run, as_json=args.json
+        )
+    )
+
+
+def show_status(args):
+    """Show which distribution comes from where.
+
+    Lists what the active environment provides with its spec, and what stands in .venv on top.
+    """
+    environment = _environment()
+    from pyvarium import commands
+
+    return _print(commands.status(environment, as_json=args.json))
+
+
+def set_up(args):
+    """Register command, automatic sync, package repo and templates with this Spack.
+
+    Writes one entry into include.yaml of a configuration scope, and installs the libraries beside
+    the clone if Spack's Python lacks them. No file of Spack is changed. From a fresh clone:
+
+      spack -c "config:extensions:[CLONE/spack-pyvarium]" pyvarium setup
+    """
+    from pyvarium import report, setup
+    from pyvarium.settings import Policy
+
+    if args.status:
+        state = setup.state().as_json()
+        text = report.render_json(state) if args.json else report.render_table(state)
+        return _print(report.Answer(text))
+    if args.remove:
+        done = setup.unregister()
+    else:
+        shared = not args.scope.startswith(("user", "env:", "command"))
+        policy = args.auto_sync or ("opted-in" if shared else None)
+        done = setup.register(args.scope, Policy(policy) if policy else None)
+    if args.json:
+        return _print(report.Answer(report.render_json({"done": done})))
+    return _print(report.Answer("".join(line + "\n" for line in done or ["nothing to do"])))
+
+
+def _environment():
+    """The active environment, and the libraries that the core is about to import."""
+    from pyvarium import libraries
+
+    libraries.require()
+    from pyvarium import spack_api
+
+    return spack_api.require_environment()
+
+
+def _print(answer):
+    for note in answer.notes:
+        sys.stderr.write("==> %s\n" % note)
+    sys.stdout.write(answer.text)
+    return answer.code
+
+
+def _error(message):
+    sys.stderr.write("==> Error: %s\n" % message)
+    return 1

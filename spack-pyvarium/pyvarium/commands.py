@@ -1,0 +1,68 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""The commands as functions from an environment to an answer, for ``spack`` and ``python -m``."""
+
+from __future__ import annotations
+
+from . import report
+from .distributions import metadata_paths, read_distribution, site_packages
+from .errors import MetadataError
+from .lockfile import read_lockfile
+from .model import Environment
+from .provided import provided_distributions
+from .report import Answer
+from .sync import plan, stale_by_digest
+from .sync import sync as write_plan
+
+
+def sync(
+    environment: Environment, *, check: bool, diff: bool, dry_run: bool, as_json: bool
+) -> Answer:
+    """Sync, or with any of the first three only show what a sync would do."""
+    if check and environment.views is None:
+        return _check_by_digest(environment, as_json)
+    written = not (check or diff or dry_run)
+    changes = write_plan(environment) if written else plan(environment)
+    faults = [one for one in changes.inventory.skipped if one.fault]
+    notes = [f"{'Error' if one.fault else 'Skipped'}: {one}" for one in changes.inventory.skipped]
+    if as_json:
+        text = report.render_json(report.plan_as_json(changes, written))
+    elif diff:
+        text = changes.unified_diff()
+    else:
+        would = "" if written or not changes else "would be changed: "
+        text = f"{changes.pyproject.path}: {would}{changes}\n"
+    code = report.DIFFERS if check and changes else report.OK
+    return Answer(text, tuple(notes), report.ERROR if faults else code)
+
+
+def status(environment: Environment, *, as_json: bool) -> Answer:
+    """List what Spack provides, and what stands in the environment's ``.venv`` on top of it."""
+    inventory = provided_distributions(environment, read_lockfile(environment.lockfile))
+    upper = []
+    notes = [str(one) for one in inventory.skipped]
+    for _, directory in site_packages(environment.path / ".venv"):
+        for path in metadata_paths(directory):
+            try:
+                upper.append(read_distribution(path))
+            except MetadataError as error:
+                notes.append(str(error))
+    if as_json:
+        return Answer(report.render_json(report.status_as_json(inventory, upper)))
+    return Answer(report.render_status(inventory, upper), tuple(notes))
+
+
+def _check_by_digest(environment: Environment, as_json: bool) -> Answer:
+    difference = stale_by_digest(environment)
+    if as_json:
+        answer = {
+            "checked-by": "digest",
+            "difference": difference,
+            "in-step": difference is None,
+            "pyproject": str(environment.pyproject),
+        }
+        text = report.render_json(answer)
+    else:
+        text = f"{environment.pyproject}: {difference or 'in step'} (by digest: no view here)\n"
+    return Answer(text, (), report.DIFFERS if difference else report.OK)

@@ -1,0 +1,124 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Read and write files so that no reader, crash or second writer ever meets half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import Iterator, Optional
+
+from .errors import FileError
+
+try:
+    import fcntl
+except ImportError:  # Windows: Spack environments there are not shared between hosts.
+    fcntl = None  # type: ignore[assignment]
+
+#: Seconds to wait for another process that writes to the same environment.
+LOCK_TIMEOUT = 60.0
+
+
+def read_optional(path: Path) -> Optional[bytes]:
+    """The content of a file, None where there is none; raises FileError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise FileError(f"{path}: is a link to nothing; mend or remove it") from None
+        return None
+    except OSError as error:
+        remedy = _remedy(error, "make it readable")
+        raise FileError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+
+
+def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> None:
+    """Replace a file in one step: whoever looks sees all of the old or all of the new.
+
+    Keeps the mode of an existing file and follows a link to the file behind it. Raises FileError,
+    and then the old file stands as it was; also where it no longer holds what was ``expected``,
+    as when an editor saved it meanwhile.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = None
+    try:
+        mode = _mode_for(target)
+        if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
+            raise PermissionError(errno.EACCES, "it is read-only")
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        if read_optional(path) != expected:
+            raise FileError(f"{path}: was changed by another program meanwhile; try again")
+        os.replace(temporary, target)
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be written ({error.strerror}); {_remedy(error)}"
+        ) from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # Only there still if the replacement did not happen.
+
+
+@contextlib.contextmanager
+def locked(path: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold an exclusive lock on a file, which is created; the kernel frees it with the process.
+
+    A POSIX record lock, as Spack's own: it also holds between the clients of an NFS server.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be written ({error.strerror}); {_remedy(error)}"
+        ) from None
+    try:
+        if fcntl is not None:
+            _acquire(descriptor, path, time.monotonic() + timeout)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise FileError(
+                    f"{path}: cannot be locked ({error.strerror}); mend the file system's locking"
+                ) from None
+        if time.monotonic() > deadline:
+            raise FileError(f"{path}: is locked by another process; try again when it has ended")
+        time.sleep(0.05)
+
+
+def _mode_for(target: Path) -> int:
+    """The mode of the file as it is, or that of any file which this process would create."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
+
+
+def _remedy(error: OSError, otherwise: str = "make it writable") -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on the file system"
+    if error.errno == errno.EISDIR:
+        return "move the directory away"
+    return otherwise

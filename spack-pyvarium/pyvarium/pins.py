@@ -1,0 +1,71 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Exact pins from provided distributions: planned, compared, rendered. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Iterable, Tuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from .model import Pin, PinDiff, Provided
+
+#: An installer must stay free to replace itself: a pin on it would break ``pip install -U pip``.
+UNPINNED = frozenset({"pip"})
+#: pip hands constraints on to isolated builds, which then cannot install their own build tools.
+UNCONSTRAINED = frozenset({"pip", "setuptools", "wheel"})
+
+
+def plan(provided: Iterable[Provided]) -> Tuple[Pin, ...]:
+    """One exact pin for each provided distribution but the installer, sorted by name."""
+    pins = (Pin(one.name, one.version) for one in provided if one.name not in UNPINNED)
+    return tuple(sorted(pins))
+
+
+def parse_pin(requirement: str) -> Pin:
+    """Parse ``name==version``; raises ValueError for any other requirement."""
+    try:
+        parsed = Requirement(requirement)
+    except InvalidRequirement as error:
+        raise ValueError(str(error)) from None
+    specifiers = list(parsed.specifier)
+    exact = len(specifiers) == 1 and specifiers[0].operator == "=="
+    if not exact or parsed.url or parsed.extras or parsed.marker:
+        raise ValueError(f"{requirement!r} is not an exact pin")
+    return Pin(canonicalize_name(parsed.name), str(Version(specifiers[0].version)))
+
+
+def compare(old: Iterable[Pin], new: Iterable[Pin]) -> PinDiff:
+    """Tell how ``new`` differs from ``old``; falsy where it does not."""
+    before = {pin.name: pin for pin in old}
+    after = {pin.name: pin for pin in new}
+    return PinDiff(
+        added=tuple(after[name] for name in sorted(after.keys() - before.keys())),
+        changed=tuple(
+            (before[name], after[name])
+            for name in sorted(before.keys() & after.keys())
+            if before[name] != after[name]
+        ),
+        removed=tuple(before[name] for name in sorted(before.keys() - after.keys())),
+    )
+
+
+def digest(lines: Iterable[object]) -> str:
+    """Identify a set of pins, or of DAG hashes, whatever their order.
+
+    The digest of a lockfile follows its specs, not its bytes: another release of Spack writes the
+    same specs in another form.
+    """
+    text = "\n".join(sorted(str(line) for line in lines))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def render_constraints(pins: Iterable[Pin]) -> str:
+    """Render a constraints file for whoever runs pip or uv by hand."""
+    lines = ["# What Spack provides here. Written by spack-pyvarium; changes are lost."]
+    lines += [str(pin) for pin in sorted(pins) if pin.name not in UNCONSTRAINED]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,103 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Render what a command found as text or JSON. Pure: nothing is printed here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+from .model import Distribution, Inventory, Provided, Skipped
+
+if TYPE_CHECKING:
+    from .sync import Plan  # Needs the libraries, which ``setup`` is there to bring.
+
+#: What every command exits with; argparse itself uses 2 for wrong usage.
+OK, ERROR, DIFFERS = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command prints: ``text`` on stdout, ``notes`` on stderr, and its exit code."""
+
+    text: str
+    notes: Tuple[str, ...] = ()
+    code: int = OK
+
+
+def render_table(values: Mapping[str, Any]) -> str:
+    """One ``key: value`` a line, for people."""
+    width = max(map(len, values)) + 1
+    return "".join(f"{key + ':':{width}} {_shown(value)}\n" for key, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(one)}" for key, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value)) or "none"
+    return {None: "none", True: "yes", False: "no"}.get(value, str(value))
+
+
+def render_json(value: Dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def plan_as_json(plan: Plan, written: bool) -> Dict[str, Any]:
+    """The answer of ``sync`` and ``check``; ``written`` tells whether the files were changed."""
+    return {
+        "added": {pin.name: pin.version for pin in plan.diff.added},
+        "changed": {old.name: [old.version, new.version] for old, new in plan.diff.changed},
+        "checked-by": "view",
+        "created": bool(plan.pyproject) and plan.pyproject.before is None,
+        "in-step": not plan,
+        "pins": {pin.name: pin.version for pin in plan.pins},
+        "pyproject": str(plan.pyproject.path),
+        "removed": {pin.name: pin.version for pin in plan.diff.removed},
+        "skipped": skipped_as_json(plan.inventory.skipped),
+        "written": written and bool(plan),
+    }
+
+
+def skipped_as_json(skipped: Iterable[Skipped]) -> List[Dict[str, Any]]:
+    return [{"subject": one.subject, "reason": one.reason, "fault": one.fault} for one in skipped]
+
+
+def status_as_json(inventory: Inventory, upper: Sequence[Distribution]) -> Dict[str, Any]:
+    """The answer of ``status``: what comes from Spack, what from the venv on top of it."""
+    return {
+        "distributions": [
+            *({**_row(one), "path": str(one.path)} for one in inventory.provided),
+            *(
+                {"name": one.name, "version": one.version, "layer": "venv", "path": str(one.path)}
+                for one in upper
+            ),
+        ],
+        "python": inventory.python,
+        "skipped": skipped_as_json(inventory.skipped),
+    }
+
+
+def render_status(inventory: Inventory, upper: Sequence[Distribution]) -> str:
+    """The same as a table for people."""
+    rows = [("DISTRIBUTION", "VERSION", "LAYER", "SPEC", "HASH", "WHY")]
+    for one in inventory.provided:
+        why = "direct" if one.direct else "dependency"
+        rows.append((one.name, one.version, "spack", one.spec, one.dag_hash[:7], why))
+    rows += [(one.name, one.version, "venv", "", "", "") for one in upper]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _row(one: Provided) -> Dict[str, Any]:
+    return {
+        "name": one.name,
+        "version": one.version,
+        "layer": "spack",
+        "spec": one.spec,
+        "hash": one.dag_hash,
+        "direct": one.direct,
+    }
