@@ -24,7 +24,7 @@ from .model import Distribution
 _FIELD = re.compile(rb"^(Name|Version):(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
 #: A project name as the specification of core metadata allows it.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_END_OF_HEADERS = re.compile(rb"(?:\A|\n)\r?\n")
 
 
 def site_packages(prefix: Path) -> Tuple[Tuple[str, Path], ...]:

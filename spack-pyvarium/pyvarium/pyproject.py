@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 """Read and change the keys we own in the text of ``pyproject.toml``, and nothing else.
 
-tomlkit understands the file; the change itself is a splice of text: a marker put in place by
-tomlkit shows where a value stands, and the result is accepted only if everything before and after
-is the user's text to the byte and the file then means what it should. The formats are those of
+A change is a splice of text, so what is not spliced is the user's to the byte. Where to splice is
+proposed by the look of the text and decided by its meaning: the first proposal is taken that, when
+parsed, differs from the file as it was in the one key that is to change. The formats are those of
 PEP 518 (``[tool]``), PEP 621 (``[project]``) and PEP 735 (``[dependency-groups]``).
 """
 
@@ -14,17 +14,21 @@ from __future__ import annotations
 import copy
 import os
 import re
+import sys
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import tomlkit
 from packaging.utils import canonicalize_name
-from tomlkit.exceptions import ParseError, TOMLKitError
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from .errors import PyprojectError
 from .model import Pin
 from .pins import digest, parse_pin
+
+if sys.version_info >= (3, 11):
+    import tomllib
 
 GROUP = ("dependency-groups", "spack")
 LOCKFILE_DIGEST = ("tool", "pyvarium", "lockfile-digest")
@@ -54,7 +58,7 @@ class Owned:
 
 def owned(text: str, subject: str = "pyproject.toml") -> Owned:
     """Read the keys we own; ``subject`` names the file in a PyprojectError."""
-    data = _parse(text, subject).unwrap()
+    data = _parse(text, subject)
     group = _table(data, GROUP[:-1], subject).get(GROUP[-1])
     table = _table(data, ("tool", "pyvarium"), subject)
     return Owned(
@@ -107,22 +111,12 @@ def new_text(name: str, python: Optional[str]) -> str:
     return "\n".join([*lines, "dependencies = []", ""])
 
 
-def _parse(text: str, subject: str) -> tomlkit.TOMLDocument:
+def _parse(text: str, subject: str) -> Dict[str, Any]:
     try:
-        return tomlkit.parse(text)
-    except ParseError as error:
-        raise PyprojectError(
-            f"{subject}:{error.line}:{error.col}: is not valid TOML"
-            f" ({_first_line(error)}); mend it there"
-        ) from None
-    except (TOMLKitError, ValueError, TypeError, RecursionError) as error:
-        raise PyprojectError(
-            f"{subject}: is not valid TOML ({_first_line(error)}); mend it"
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        return _load(text)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise PyprojectError(f"{subject}: is not valid TOML ({reason}); mend it") from None
 
 
 def _table(data: Mapping[str, Any], keys: Sequence[str], subject: str) -> Mapping[str, Any]:
@@ -169,11 +163,11 @@ def _with_value(text: str, keys: Sequence[str], value: str, subject: str) -> str
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     value = value.replace("\n", newline)
-    expected = _expected(_parse(text, subject).unwrap(), keys, value)
-    for propose in (_replaced, _after_last_key, _placed_by_tomlkit, _appended):
-        proposal = propose(text, keys, value, newline)
-        if proposal is not None and _unwrap(proposal) == expected:
-            return proposal
+    expected = _expected(_load(text), keys, value)
+    for propose in (_replaced, _added_to_table, _appended, _placed_by_tomlkit):
+        for proposal in propose(text, keys, value, newline):
+            if _meaning(proposal) == expected:
+                return proposal
     raise PyprojectError(
         f"{subject}: {'.'.join(keys)} cannot be set without touching your text;"
         f" write a plain [{'.'.join(keys[:-1])}] table"
@@ -182,85 +176,101 @@ def _with_value(text: str, keys: Sequence[str], value: str, subject: str) -> str
 
 def _span(text: str, keys: Sequence[str]) -> Optional[Tuple[int, int]]:
     """Where the value of a key starts and ends in the text, if the key is there."""
-    document = tomlkit.parse(text)
-    parent = _lookup(document, keys[:-1])
-    if not isinstance(parent, Mapping) or keys[-1] not in parent:
-        return None
-    parent[keys[-1]] = _MARKER  # type: ignore[index]
-    before, _, after = tomlkit.dumps(document).partition(f'"{_MARKER}"')
-    if not text.startswith(before) or not text.endswith(after):
-        return None
-    return len(before), len(text) - len(after)
+    marked = _expected(_load(text), keys, f'"{_MARKER}"')
+    key = re.compile(rf"""(?<![\w-])["']?{re.escape(keys[-1])}["']?[ \t]*=[ \t]*""")
+    for match in key.finditer(text):
+        start = match.end()
+        for end in _value_ends(text, start):
+            if _meaning(f'{text[:start]}"{_MARKER}"{text[end:]}') == marked:
+                return start, end
+    return None
 
 
-def _replaced(text: str, keys: Sequence[str], value: str, _: str) -> Optional[str]:
+def _value_ends(text: str, start: int) -> Iterator[int]:
+    """Where a value may end: an array at one of the brackets behind it, others on their line."""
+    if text.startswith("[", start):
+        yield from (match.end() for match in re.compile(r"\]").finditer(text, start))
+    else:
+        match = re.compile(r"""("[^"\n]*"|'[^'\n]*'|[^\s,#}]*)""").match(text, start)
+        if match:
+            yield match.end()
+
+
+def _replaced(text: str, keys: Sequence[str], value: str, _: str) -> Iterator[str]:
     span = _span(text, keys)
-    return None if span is None else text[: span[0]] + value + text[span[1] :]
+    if span is not None:
+        yield text[: span[0]] + value + text[span[1] :]
 
 
-def _after_last_key(text: str, keys: Sequence[str], value: str, newline: str) -> Optional[str]:
-    """A line of its own in a table that has keys, before the space that ends the table."""
-    table = _lookup(tomlkit.parse(text), keys[:-1])
-    if not isinstance(table, Mapping):
-        return None
-    ends = [
-        span[1]
-        for key, other in table.items()
-        if not isinstance(other, Mapping) and (span := _span(text, [*keys[:-1], key]))
-    ]
-    if not ends:
-        return None
-    line_end = text.find("\n", max(ends)) + 1
-    before, after = (text[:line_end], text[line_end:]) if line_end else (text + newline, "")
-    return f"{before}{keys[-1]} = {value}{newline}{after}"
+def _added_to_table(text: str, keys: Sequence[str], value: str, newline: str) -> Iterator[str]:
+    """A line of its own in a ``[table]``, before the space or the comments that end it."""
+    names = r"[ \t]*\.[ \t]*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:-1])
+    header = re.compile(rf"^[ \t]*\[[ \t]*{names}[ \t]*\][^\n]*(\n|\Z)", re.MULTILINE)
+    for match in header.finditer(text):
+        following = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, match.end())
+        body = text[match.end() : following.start() if following else len(text)]
+        lines = body.splitlines(keepends=True)
+        used = len(lines)
+        while used and lines[used - 1].strip()[:1] in ("", "#"):
+            used -= 1
+        # A line that looks like a header may stand in a value of several lines: it then takes a
+        # later end. An empty table takes the line behind its header.
+        for count in (used, *range(len(lines), -1, -1)):
+            position = match.end() + sum(map(len, lines[:count]))
+            gap = "" if text[:position].endswith("\n") else newline
+            line = f"{keys[-1]} = {value}{newline}"
+            yield text[:position] + gap + line + text[position:]
 
 
-def _placed_by_tomlkit(text: str, keys: Sequence[str], value: str, _: str) -> Optional[str]:
-    """Wherever tomlkit puts a key that is missing: inline tables, dotted keys, empty tables."""
+def _placed_by_tomlkit(text: str, keys: Sequence[str], value: str, _: str) -> Iterator[str]:
+    """Wherever tomlkit puts a key that is missing: inline tables, dotted keys."""
     document = tomlkit.parse(text)
     parent: Any = document
     for key in keys[:-1]:
         if key not in parent:
             if not isinstance(parent, InlineTable):
-                return None
+                return
             parent[key] = tomlkit.inline_table()
         parent = parent[key]
     parent[keys[-1]] = _MARKER
     dumped = tomlkit.dumps(document)
     common = len(os.path.commonprefix([text, dumped]))
-    if not dumped.endswith(text[common:]):
-        return None
-    return dumped.replace(f'"{_MARKER}"', value)
+    if dumped.endswith(text[common:]):
+        yield dumped.replace(f'"{_MARKER}"', value)
 
 
-def _appended(text: str, keys: Sequence[str], value: str, newline: str) -> Optional[str]:
+def _appended(text: str, keys: Sequence[str], value: str, newline: str) -> Iterator[str]:
     """A new table at the end of the file."""
     gap = "" if not text else newline if text.endswith("\n") else newline * 2
-    return f"{text}{gap}[{'.'.join(keys[:-1])}]{newline}{keys[-1]} = {value}{newline}"
+    yield f"{text}{gap}[{'.'.join(keys[:-1])}]{newline}{keys[-1]} = {value}{newline}"
 
 
-def _lookup(data: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        if not isinstance(data, Mapping) or key not in data:
-            return None
-        data = data[key]
-    return data
-
-
-def _expected(data: Mapping[str, Any], keys: Sequence[str], value: str) -> Dict[str, Any]:
-    expected: Dict[str, Any] = copy.deepcopy(dict(data))
+def _expected(data: Dict[str, Any], keys: Sequence[str], value: str) -> Dict[str, Any]:
+    expected = copy.deepcopy(data)
     table = expected
     for key in keys[:-1]:
         table = table.setdefault(key, {})
-    table[keys[-1]] = tomlkit.parse(f"value = {value}").unwrap()["value"]
+    table[keys[-1]] = _load(f"value = {value}")["value"]
     return expected
 
 
-def _unwrap(text: str) -> Optional[Dict[str, Any]]:
+def _meaning(text: str) -> Optional[Dict[str, Any]]:
+    """What a text means, None where it is not valid."""
     try:
-        return tomlkit.parse(text).unwrap()
-    except (TOMLKitError, ValueError):
+        return _load(text)
+    except ValueError:
         return None
+
+
+def _load(text: str) -> Dict[str, Any]:
+    """Parse TOML, with Python's own parser where it has one; raises ValueError."""
+    if sys.version_info >= (3, 11):
+        return tomllib.loads(text)
+    try:
+        data: Dict[str, Any] = tomlkit.parse(text).unwrap()
+    except (TOMLKitError, TypeError, AttributeError) as error:  # It fails in its own ways too.
+        raise ValueError(str(error)) from None
+    return data
 
 
 def _render_array(array: str, pins: Sequence[Pin]) -> str:

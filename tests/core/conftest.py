@@ -1,0 +1,122 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""A store, a view and a lockfile as Spack writes them, made of a few files."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import pytest
+from hypothesis import settings
+
+from pyvarium.model import Environment
+
+settings.register_profile("default", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("default")
+
+
+def dag_hash_of(name: str, version: str) -> str:
+    digest = hashlib.sha256(f"{name}@{version}".encode()).hexdigest()
+    return digest.translate(str.maketrans("0189", "ghij"))[:32]
+
+
+class Site:
+    """Builds what Spack would: ``install`` a spec, then ``finish`` the environment."""
+
+    def __init__(self, root: Path, python: str = "3.11") -> None:
+        self.root = root
+        self.library = Path("lib") / f"python{python}" / "site-packages"
+        self.path = root / "my-env"
+        self.view = self.path / ".spack-env" / "view"
+        self.prefixes: Dict[str, Path] = {}
+        self.nodes: Dict[str, dict] = {}
+        self.roots: List[str] = []
+        (self.view / self.library).mkdir(parents=True)
+
+    def spec(
+        self,
+        name: str,
+        version: str,
+        *,
+        root: bool = True,
+        needs: Optional[Dict[str, List[str]]] = None,
+        external: Optional[str] = None,
+    ) -> str:
+        """Add a node to the lockfile; ``needs`` maps hashes to dependency types."""
+        dag_hash = dag_hash_of(name, version)
+        self.nodes[dag_hash] = {
+            "name": name,
+            "version": version,
+            "hash": dag_hash,
+            "dependencies": [
+                {"name": "any", "hash": other, "parameters": {"deptypes": types, "virtuals": []}}
+                for other, types in (needs or {}).items()
+            ],
+        }
+        if external:
+            self.nodes[dag_hash]["external"] = {"path": external, "module": None}
+        if root:
+            self.roots.append(dag_hash)
+        return dag_hash
+
+    def install(
+        self,
+        name: str,
+        version: str,
+        metadata: Optional[str] = "",
+        *,
+        kind: str = "dist-info",
+        link: str = "file",
+        **node: object,
+    ) -> str:
+        """Add a spec, install it with its metadata (None: without any) and link it to the view."""
+        dag_hash = self.spec(name, version, **node)  # type: ignore[arg-type]
+        project = name[3:] if name.startswith("py-") else name
+        prefix = self.root / "store" / f"{name}-{version}-{dag_hash}"
+        (prefix / ".spack").mkdir(parents=True)
+        (prefix / ".spack" / "spec.json").write_text(
+            json.dumps({"spec": {"nodes": [{"name": name, "hash": dag_hash}]}})
+        )
+        self.prefixes[dag_hash] = prefix
+        if metadata is None:
+            return dag_hash
+        folder = self.library / f"{project.replace('-', '_')}-{version}.{kind}"
+        file = folder / ("METADATA" if kind == "dist-info" else "PKG-INFO")
+        (prefix / folder).mkdir(parents=True)
+        text = metadata or f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n\nText\n"
+        (prefix / file).write_bytes(text.encode("utf-8", "surrogateescape"))
+        if link == "directory":
+            (self.view / folder).symlink_to(prefix / folder)
+        elif link == "copy":
+            (self.view / folder).mkdir()
+            os.link(prefix / file, self.view / file)
+        elif link == "file":
+            (self.view / folder).mkdir()
+            (self.view / file).symlink_to(prefix / file)
+        return dag_hash
+
+    def lockfile(self, version: int = 6) -> str:
+        return json.dumps(
+            {
+                "_meta": {"file-type": "spack-lockfile", "lockfile-version": version},
+                "roots": [{"hash": one, "spec": "any"} for one in self.roots],
+                "concrete_specs": self.nodes,
+            }
+        )
+
+    def finish(self, *, view: bool = True) -> Environment:
+        """Write the lockfile and return the environment, with or without its view."""
+        (self.path / "spack.lock").write_text(self.lockfile())
+        (self.path / "spack.yaml").write_text("spack:\n  specs: []\n")
+        return Environment(
+            self.path, self.path.name, (self.view,) if view else (), self.prefixes.get
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)

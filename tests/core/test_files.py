@@ -1,0 +1,125 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyvarium.errors import FileError
+from pyvarium.files import locked, read_optional, write_atomically
+
+
+def test_writes_and_keeps_the_mode(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    write_atomically(file, b"new", expected=b"old")
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"new", 0o640)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write_atomically(tmp_path / "file", b"", expected=None)
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_follows_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "file")
+    write_atomically(tmp_path / "link", b"new", expected=b"old")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "file").read_bytes() == b"new"
+
+
+def test_leaves_alone_what_another_program_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"edited")
+    with pytest.raises(FileError) as caught:
+        write_atomically(file, b"new", expected=b"old")
+    assert str(caught.value) == f"{file}: was changed by another program meanwhile; try again"
+    assert (file.read_bytes(), os.listdir(tmp_path)) == (b"edited", ["file"])
+
+
+def test_leaves_a_read_only_file_alone(tmp_path: Path) -> None:
+    """Also for root, and although the directory would allow a replacement."""
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    file.chmod(0o444)
+    with pytest.raises(FileError) as caught:
+        write_atomically(file, b"new", expected=b"old")
+    assert str(caught.value) == f"{file}: cannot be written (it is read-only); make it writable"
+
+
+def test_bad_places(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nothing")
+    with pytest.raises(FileError, match=r"is a link to nothing; mend or remove it$"):
+        read_optional(tmp_path / "link")
+    with pytest.raises(FileError, match=r"\(Is a directory\); move the directory away$"):
+        read_optional(tmp_path)
+    with pytest.raises(FileError, match=r"\(No such file or directory\); make it writable$"):
+        write_atomically(tmp_path / "no" / "file", b"", expected=None)
+    assert read_optional(tmp_path / "no") is None
+
+
+def test_a_lock_is_exclusive_and_dies_with_its_holder(tmp_path: Path) -> None:
+    lock = tmp_path / "state" / "lock"
+    program = (
+        "import sys; from pathlib import Path; from pyvarium.files import locked\n"
+        f"with locked(Path({str(lock)!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as holder:
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        with pytest.raises(FileError, match="is locked by another process"), locked(lock, 0.1):
+            pass
+        holder.kill()
+    with locked(lock, 0.1):
+        pass
+
+
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from pyvarium import files
+
+def die(frame, event, argument):
+    # Dies at a line of its own choosing, which is what a kill during the write is.
+    global left
+    if event == "line" and frame.f_code.co_filename == files.__file__:
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return die
+
+left = int(sys.argv[2])
+sys.settrace(die)
+files.write_atomically(Path(sys.argv[1]), b"new" * 100000, expected=b"old" * 100000)
+"""
+
+
+def test_killed_at_any_line_of_the_write_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    seen = set()
+    for line in range(100):
+        file.write_bytes(b"old" * 100000)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, file, str(line)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        content = file.read_bytes()
+        assert content in (b"old" * 100000, b"new" * 100000)
+        seen.add((done.returncode, content[:3]))
+        if done.returncode == 0:
+            break
+    assert seen == {(-signal.SIGKILL, b"old"), (-signal.SIGKILL, b"new"), (0, b"new")}

@@ -1,0 +1,128 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+import json
+from typing import Any, Dict, List
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyvarium.errors import LockfileError
+from pyvarium.lockfile import Lockfile, Node, parse_lockfile
+
+
+def dependency(version: int, dag_hash: str, types: List[str]) -> Dict[str, Any]:
+    """As the readers of ``spack.spec`` expect it: specfile format 3 belongs to lockfile 4."""
+    if version < 5:
+        return {"name": "any", "hash": dag_hash, "type": types}
+    return {
+        "name": "any",
+        "hash": dag_hash,
+        "parameters": {"deptypes": types, "virtuals": []},
+    }
+
+
+def lockfile(version: int) -> Dict[str, Any]:
+    return {
+        "_meta": {"file-type": "spack-lockfile", "lockfile-version": version},
+        "roots": [{"hash": "a", "spec": "py-a"}],
+        "concrete_specs": {
+            "a": {
+                "name": "py-a",
+                "version": "1",
+                "dependencies": [
+                    dependency(version, "b", ["build", "run"]),
+                    dependency(version, "c", ["build"]),
+                ],
+            },
+            "b": {"name": "py-b", "version": "2", "external": {"path": "/usr", "module": None}},
+            "c": {"name": "py-c", "versions": ["3"]},
+        },
+    }
+
+
+@pytest.mark.parametrize("version", range(4, 9))
+def test_every_known_version(version: int) -> None:
+    assert parse_lockfile(json.dumps(lockfile(version))) == Lockfile(
+        roots=frozenset("a"),
+        nodes={
+            "a": Node("py-a", "1", None, ("b",)),
+            "b": Node("py-b", "2", "/usr", ()),
+            "c": Node("py-c", "3", None, ()),
+        },
+    )
+
+
+def test_runtime_leaves_build_dependencies_out() -> None:
+    assert parse_lockfile(json.dumps(lockfile(6))).runtime() == {"a", "b"}
+
+
+def test_included_environments_count() -> None:
+    inner = lockfile(6)
+    data = {
+        "_meta": inner.pop("_meta"),
+        "roots": [],
+        "concrete_specs": {},
+        "include_concrete": {"/inner": inner},
+    }
+    assert parse_lockfile(json.dumps(data)).runtime() == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "x.lock: is not a Spack lockfile; run 'spack concretize --force' to write it anew"),
+        ("[]", "x.lock: is not a Spack lockfile; run 'spack concretize --force' to write it anew"),
+        (
+            json.dumps({**lockfile(6), "_meta": {"lockfile-version": 9}}),
+            "x.lock: lockfile version 9 is not among the known 4 to 8; update spack-pyvarium",
+        ),
+        (
+            json.dumps({**lockfile(6), "_meta": {"lockfile-version": 3}}),
+            "x.lock: lockfile version 3 is not among the known 4 to 8; run 'spack concretize'",
+        ),
+        (
+            json.dumps({**lockfile(6), "roots": [{"hash": "z"}]}),
+            "x.lock: names 'z', which it does not hold;"
+            " run 'spack concretize --force' to write it anew",
+        ),
+        (
+            json.dumps({**lockfile(6), "roots": 3}),
+            "x.lock: is malformed (TypeError: 'int' object is not iterable);"
+            " run 'spack concretize --force' to write it anew",
+        ),
+    ],
+    ids=["empty", "list", "newer", "older", "dangling", "malformed"],
+)
+def test_bad_lockfile(text: str, message: str) -> None:
+    with pytest.raises(LockfileError) as caught:
+        parse_lockfile(text, "x.lock")
+    assert str(caught.value) == message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "_meta lockfile-version roots concrete_specs hash spec name version external path"
+                " dependencies parameters deptypes type include_concrete a".split()
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@given(JSON, st.integers(4, 8))
+def test_any_json_is_a_lockfile_or_an_error(data: Any, version: int) -> None:
+    if isinstance(data, dict):
+        data["_meta"] = {"lockfile-version": version}
+    try:
+        parse_lockfile(json.dumps(data))
+    except LockfileError as error:
+        assert "\n" not in str(error)

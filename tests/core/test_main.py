@@ -1,0 +1,123 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Site
+from pyvarium.__main__ import main
+
+
+def test_the_commands_and_their_exit_codes(site: Site, capsys: pytest.CaptureFixture) -> None:
+    site.install("py-a", "1")
+    environment = site.finish()
+    directory = str(environment.path)
+    path = environment.pyproject
+    ran = [
+        (main([command, directory]), *capsys.readouterr())
+        for command in ("check", "sync", "check", "status")
+    ]
+    assert ran == [
+        (3, f"{path}: would be changed: created with 1 pins\n", ""),
+        (0, f"{path}: created with 1 pins\n", ""),
+        (0, f"{path}: in step\n", ""),
+        (
+            0,
+            "DISTRIBUTION  VERSION  LAYER  SPEC    HASH     WHY\n"
+            f"a             1        spack  py-a@1  {site.roots[0][:7]}  direct\n",
+            "",
+        ),
+    ]
+
+
+def test_json_is_alone_on_stdout(site: Site, capsys: pytest.CaptureFixture) -> None:
+    site.install("py-a", "1")
+    site.spec("py-external", "1", external="/usr")
+    environment = site.finish()
+    code = main(["check", "--json", str(environment.path)])
+    captured = capsys.readouterr()
+    assert (code, json.loads(captured.out)) == (
+        3,
+        {
+            "added": {"a": "1"},
+            "changed": {},
+            "checked-by": "view",
+            "created": True,
+            "in-step": False,
+            "pins": {"a": "1"},
+            "pyproject": str(environment.pyproject),
+            "removed": {},
+            "skipped": [
+                {
+                    "subject": "py-external@1",
+                    "reason": "is external (/usr), which views leave out",
+                    "fault": False,
+                }
+            ],
+            "written": False,
+        },
+    )
+    assert captured.err.splitlines() == [
+        "Skipped: py-external@1: is external (/usr), which views leave out"
+    ]
+
+
+def test_a_checkout_is_checked_by_digest(site: Site, capsys: pytest.CaptureFixture) -> None:
+    site.install("py-a", "1")
+    environment = site.finish()
+    main(["sync", str(environment.path)])
+    checkout = site.root / "checkout"
+    checkout.mkdir()
+    for name in ("spack.lock", "pyproject.toml"):
+        (checkout / name).write_bytes((environment.path / name).read_bytes())
+    capsys.readouterr()
+    assert (main(["check", str(checkout)]), capsys.readouterr().out) == (
+        0,
+        f"{checkout / 'pyproject.toml'}: in step (by digest: no view here)\n",
+    )
+    (checkout / "pyproject.toml").write_text("")
+    assert (main(["check", str(checkout)]), capsys.readouterr().out) == (
+        3,
+        f"{checkout / 'pyproject.toml'}: is not made from this spack.lock"
+        " (by digest: no view here)\n",
+    )
+
+
+def test_a_fault_is_an_error_after_the_rest_is_done(
+    site: Site, capsys: pytest.CaptureFixture
+) -> None:
+    site.install("py-bad", "1", 'Name: bad\nVersion: 1", "evil\n')
+    site.install("py-good", "1")
+    environment = site.finish()
+    code = main(["sync", str(environment.path)])
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (1, f"{environment.pyproject}: created with 1 pins\n")
+    assert captured.err.startswith("Error: py-bad@1: ")
+
+
+def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert (main(["check", str(tmp_path)]), *capsys.readouterr()) == (
+        1,
+        "",
+        f"error: {tmp_path}: has neither spack.yaml nor spack.lock;"
+        " name the directory of an environment\n",
+    )
+
+
+def test_it_never_imports_spack(site: Site) -> None:
+    site.install("py-a", "1")
+    environment = site.finish()
+    program = (
+        "import sys; from pyvarium.__main__ import main; main(sys.argv[1:]);"
+        "sys.exit(any(name.split('.')[0] == 'spack' for name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "sync", str(environment.path)],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
