@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Iterable, Tuple
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from .model import Pin, PinDiff, Provided
+
+#: No extra, marker, URL or second clause; Version then refuses ``==1.*`` and ``===any``.
+_PIN = re.compile(r"\s*(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==(?P<version>[^;,]+)")
 
 #: An installer must stay free to replace itself: a pin on it would break ``pip install -U pip``.
 UNPINNED = frozenset({"pip"})
@@ -28,15 +31,10 @@ def plan(provided: Iterable[Provided]) -> Tuple[Pin, ...]:
 
 def parse_pin(requirement: str) -> Pin:
     """Parse ``name==version``; raises ValueError for any other requirement."""
-    try:
-        parsed = Requirement(requirement)
-    except InvalidRequirement as error:
-        raise ValueError(str(error)) from None
-    specifiers = list(parsed.specifier)
-    exact = len(specifiers) == 1 and specifiers[0].operator == "=="
-    if not exact or parsed.url or parsed.extras or parsed.marker:
+    match = _PIN.fullmatch(requirement)
+    if match is None:
         raise ValueError(f"{requirement!r} is not an exact pin")
-    return Pin(canonicalize_name(parsed.name), str(Version(specifiers[0].version)))
+    return Pin(canonicalize_name(match["name"]), str(Version(match["version"])))
 
 
 def compare(old: Iterable[Pin], new: Iterable[Pin]) -> PinDiff:

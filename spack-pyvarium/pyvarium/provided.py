@@ -11,6 +11,7 @@ only explains what is absent: it holds specs that are not installed, not linked 
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
@@ -111,8 +112,21 @@ def _names_in_store(environment: Environment, lockfile: Lockfile) -> Mapping[str
 
 
 def _prefix(metadata: Path) -> Optional[Path]:
-    """The installation prefix that a metadata file really lies in, if it is one of Spack's."""
-    for parent in metadata.resolve().parents:
+    """The installation prefix that a metadata file really lies in, if it is one of Spack's.
+
+    A view links files, or whole directories, straight into the store. To resolve every part of
+    both paths would cost more than all the rest; it is done for what is linked otherwise.
+    """
+    for link in (metadata, metadata.parent):
+        if link.is_symlink():
+            prefix = _above_library(link.parent / os.readlink(link))
+            if prefix is not None:
+                return prefix
+    return _above_library(metadata.resolve())
+
+
+def _above_library(path: Path) -> Optional[Path]:
+    for parent in path.parents:
         if parent.name.startswith("python") and parent.parent.name in ("lib", "lib64"):
             prefix = parent.parent.parent
             return prefix if (prefix / ".spack").is_dir() else None

@@ -18,10 +18,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-import tomlkit
 from packaging.utils import canonicalize_name
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import InlineTable
 
 from .errors import PyprojectError
 from .model import Pin
@@ -56,7 +53,7 @@ class Owned:
     auto_sync: bool = True
 
 
-def owned(text: str, subject: str = "pyproject.toml") -> Owned:
+def owned(text: str, subject: str) -> Owned:
     """Read the keys we own; ``subject`` names the file in a PyprojectError."""
     data = _parse(text, subject)
     group = _table(data, GROUP[:-1], subject).get(GROUP[-1])
@@ -71,14 +68,13 @@ def owned(text: str, subject: str = "pyproject.toml") -> Owned:
 
 
 def with_pins(
-    text: str, pins: Sequence[Pin], lockfile_digest: str, subject: str = "pyproject.toml"
+    text: str, old: Owned, pins: Sequence[Pin], lockfile_digest: str, subject: str
 ) -> str:
-    """Return the text with our keys set to the sorted pins; every other byte is kept.
+    """Return the text, which holds ``old``, with our keys set to sorted pins; the rest is kept.
 
     Comments among the pins are kept: those on a line of their own stay before the pin that they
     stand before, those behind a pin go with it. What this returns, it returns unchanged.
     """
-    old = owned(text, subject)
     if old.pins != tuple(pins):
         span = _span(text, GROUP)
         array = f"[\n{_COMMENT}\n]" if span is None else text[slice(*span)]
@@ -224,6 +220,9 @@ def _added_to_table(text: str, keys: Sequence[str], value: str, newline: str) ->
 
 def _placed_by_tomlkit(text: str, keys: Sequence[str], value: str, _: str) -> Iterator[str]:
     """Wherever tomlkit puts a key that is missing: inline tables, dotted keys."""
+    import tomlkit  # Here, since every Spack command that installs would pay for it.
+    from tomlkit.items import InlineTable
+
     document = tomlkit.parse(text)
     parent: Any = document
     for key in keys[:-1]:
@@ -266,6 +265,9 @@ def _load(text: str) -> Dict[str, Any]:
     """Parse TOML, with Python's own parser where it has one; raises ValueError."""
     if sys.version_info >= (3, 11):
         return tomllib.loads(text)
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     try:
         data: Dict[str, Any] = tomlkit.parse(text).unwrap()
     except (TOMLKitError, TypeError, AttributeError) as error:  # It fails in its own ways too.

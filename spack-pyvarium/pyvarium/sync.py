@@ -96,7 +96,7 @@ def plan(environment: Environment) -> Plan:
         if before is None:
             text = pyproject.new_text(environment.name, inventory.python)
         digest = pins.digest(lockfile.nodes)
-        after = pyproject.with_pins(text, planned, digest, subject).encode("utf-8")
+        after = pyproject.with_pins(text, owned, planned, digest, subject).encode("utf-8")
         constraints = replace(constraints, after=pins.render_constraints(planned).encode("utf-8"))
     return Plan(
         pyproject=FileChange(environment.pyproject, before, after),

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 import re
 import sys
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 import pytest
 import tomlkit
@@ -15,7 +15,8 @@ from tomlkit.exceptions import TOMLKitError
 from pyvarium.errors import PyprojectError
 from pyvarium.model import Pin
 from pyvarium.pins import digest
-from pyvarium.pyproject import Owned, new_text, owned, with_pins
+from pyvarium.pyproject import Owned, new_text, owned
+from pyvarium.pyproject import with_pins as with_owned_pins
 
 if sys.version_info >= (3, 11):
     from tomllib import loads
@@ -23,6 +24,10 @@ else:
 
     def loads(text: str) -> dict:
         return tomlkit.parse(text).unwrap()
+
+
+def with_pins(text: str, pins: Sequence[Pin], digest: str, subject: str = "pyproject.toml") -> str:
+    return with_owned_pins(text, owned(text, subject), pins, digest, subject)
 
 
 PINS = (Pin("attrs", "25.3.0"), Pin("numpy", "2.1.3"))
@@ -74,8 +79,10 @@ def test_a_removed_pin_takes_the_comment_behind_it_along() -> None:
 
 def test_owned() -> None:
     text = with_pins("[tool.pyvarium]\nauto-sync = false\n", PINS, "sha256:0")
-    assert owned(text) == Owned(PINS, "sha256:0", digest(PINS), opted_in=True, auto_sync=False)
-    assert owned("") == Owned()
+    assert owned(text, "x.toml") == Owned(
+        PINS, "sha256:0", digest(PINS), opted_in=True, auto_sync=False
+    )
+    assert owned("", "x.toml") == Owned()
 
 
 @pytest.mark.parametrize(
