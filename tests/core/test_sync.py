@@ -1,9 +1,11 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
+import os
 import shutil
+import tempfile
 from pathlib import Path
-from typing import Optional
+from typing import Iterator, Optional
 
 import pytest
 
@@ -170,6 +172,47 @@ def test_bad_files(site: Site, content: Optional[bytes], message: str) -> None:
         sync(environment)
     assert str(caught.value).startswith(f"{environment.pyproject}: {message}")
     assert content is None or environment.pyproject.read_bytes() == content
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[Site]:
+    """A site in a place that all may enter, seen with the rights of another user than root."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        yield Site(root)
+        if os.getuid() == 0:
+            os.seteuid(0)
+
+
+def become_nobody() -> None:
+    if os.getuid() == 0:
+        os.seteuid(65534)
+
+
+def test_an_unreadable_file(as_nobody: Site) -> None:
+    as_nobody.install("py-a", "1")
+    environment = as_nobody.finish()
+    environment.pyproject.touch(mode=0o000)
+    become_nobody()
+    with pytest.raises(PyvariumError) as caught:
+        plan(environment)
+    assert str(caught.value) == (
+        f"{environment.pyproject}: cannot be read (Permission denied); make it readable"
+    )
+
+
+def test_an_environment_of_somebody_else(as_nobody: Site) -> None:
+    as_nobody.install("py-a", "1")
+    environment = as_nobody.finish()
+    (environment.path / ".spack-env").chmod(0o555)
+    become_nobody()
+    assert str(plan(environment)) == "created with 1 pins"
+    with pytest.raises(PyvariumError) as caught:
+        sync(environment)
+    assert str(caught.value) == (
+        f"{environment.state / 'lock'}: cannot be written (Permission denied); make it writable"
+    )
 
 
 def test_the_diff_is_the_one_of_diff(site: Site) -> None:
