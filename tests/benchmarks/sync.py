@@ -17,7 +17,6 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core")]
 
 from conftest import Site  # noqa: E402
-
 from pyvarium import mark  # noqa: E402
 from pyvarium.sync import sync  # noqa: E402
 

@@ -2,6 +2,8 @@
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 import json
+import lzma
+from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 
 from pyvarium.errors import LockfileError
 from pyvarium.lockfile import Lockfile, Node, parse_lockfile
+
+
+STACK = Path(__file__).resolve().parent.parent / "data" / "stack.spack.lock.xz"
 
 
 def dependency(version: int, dag_hash: str, types: List[str]) -> Dict[str, Any]:
@@ -126,3 +131,13 @@ def test_any_json_is_a_lockfile_or_an_error(data: Any, version: int) -> None:
         parse_lockfile(json.dumps(data))
     except LockfileError as error:
         assert "\n" not in str(error)
+
+
+def test_a_real_stack() -> None:
+    """Some 400 roots, concretized together by Spack 1.1; nothing in it was written for this test."""
+    with lzma.open(STACK, "rt", encoding="utf-8") as file:
+        lockfile = parse_lockfile(file.read())
+    runtime = lockfile.runtime()
+    assert (len(lockfile.roots), len(lockfile.nodes), len(runtime)) == (401, 611, 547)
+    only_build = {node.name for key, node in lockfile.nodes.items() if key not in runtime}
+    assert only_build > {"cmake", "gmake", "py-pip", "py-setuptools", "rust"}
