@@ -11,6 +11,7 @@ import os
 import stat
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional
 
@@ -23,6 +24,28 @@ except ImportError:  # Windows: Spack environments there are not shared between 
 
 #: Seconds to wait for another process that writes to the same environment.
 LOCK_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """What a file holds and what it should hold (None: it does not exist); falsy if the same."""
+
+    path: Path
+    before: Optional[bytes]
+    after: Optional[bytes]
+
+    def __bool__(self) -> bool:
+        return self.before != self.after
+
+    def write(self) -> bool:
+        """Write or remove the file; returns whether that changed anything. Raises FileError."""
+        if not self:
+            return False
+        if self.after is None:
+            _remove(self.path)
+        else:
+            write_atomically(self.path, self.after, expected=self.before)
+        return True
 
 
 def read_optional(path: Path) -> Optional[bytes]:
@@ -41,9 +64,9 @@ def read_optional(path: Path) -> Optional[bytes]:
 def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> None:
     """Replace a file in one step: whoever looks sees all of the old or all of the new.
 
-    Keeps the mode of an existing file and follows a link to the file behind it. Raises FileError,
-    and then the old file stands as it was; also where it no longer holds what was ``expected``,
-    as when an editor saved it meanwhile.
+    Makes a missing directory, keeps the mode of an existing file and follows a link to the file
+    behind it. Raises FileError, and then the old file stands as it was; also where it no longer
+    holds what was ``expected``, as when an editor saved it meanwhile.
     """
     target = Path(os.path.realpath(path))
     temporary = None
@@ -51,6 +74,7 @@ def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> N
         mode = _mode_for(target)
         if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
             raise PermissionError(errno.EACCES, "it is read-only")
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -68,6 +92,17 @@ def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> N
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # Only there still if the replacement did not happen.
+
+
+def _remove(path: Path) -> None:
+    try:
+        if not _mode_for(path) & 0o222:
+            raise PermissionError(errno.EACCES, "it is read-only")
+        path.unlink()
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be removed ({error.strerror}); {_remedy(error)}"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -119,6 +154,6 @@ def _mode_for(target: Path) -> int:
 def _remedy(error: OSError, otherwise: str = "make it writable") -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "make room on the file system"
-    if error.errno == errno.EISDIR:
-        return "move the directory away"
+    if error.errno in (errno.EISDIR, errno.EEXIST, errno.ENOTDIR):
+        return "move away what stands there"
     return otherwise

@@ -10,20 +10,24 @@ directory of their own, so that a system's Python is never touched. Imports noth
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Tuple
 
-from .errors import PyvariumError
+import pyvarium
+
+from .errors import FileError, PyvariumError
 
 NAMES = ("packaging", "tomlkit")
 #: As in ``pyproject.toml``; the wheels must suit every Python that may run Spack from this clone.
 REQUIREMENTS = ("packaging>=22", "tomlkit>=0.12")
 OLDEST_PYTHON = "3.9"
 
-DIRECTORY = Path(__file__).resolve().parent.parent / "libraries"
+DIRECTORY = Path(pyvarium.root(), "spack-pyvarium", "libraries")
 
 Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
@@ -57,7 +61,8 @@ def install(
 ) -> None:
     """Install the libraries into a directory from the package index, or from a local directory.
 
-    Only wheels of pure Python for the oldest Python, so any pip will do. Raises PyvariumError.
+    Only wheels of pure Python for the oldest Python, so any pip will do. The directory appears
+    complete or not at all. Raises PyvariumError.
     """
     installer = find_installer(sys.executable)
     if installer is None:
@@ -65,24 +70,41 @@ def install(
             f"{sys.executable}: has no pip, nor is pip or uv on PATH; install one of them,"
             f" or copy {' and '.join(NAMES)} into {directory}"
         )
-    command = [*installer, "--target", str(directory), "--python-version", OLDEST_PYTHON]
-    command += ["--only-binary", ":all:", "--upgrade"]
+    command = [*installer, "--python-version", OLDEST_PYTHON, "--only-binary", ":all:"]
     if source is not None:
         command += ["--no-index", "--find-links", str(source)]
-    done = (run or _run)([*command, *REQUIREMENTS])
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PyvariumError(
-            f"{directory}: the libraries could not be installed ({last});"
-            f" run '{' '.join(command)} {' '.join(REQUIREMENTS)}'"
-        )
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".libraries.", dir=directory.parent) as temporary:
+            target = Path(temporary) / directory.name
+            done = (run or _run)([*command, "--target", str(target), *REQUIREMENTS])
+            if done.returncode:
+                lines = done.stderr.strip().splitlines() or ["no message"]
+                errors = [line for line in lines if line.lower().startswith("error")]
+                raise PyvariumError(
+                    f"{directory}: the libraries could not be installed"
+                    f" ({(errors or lines)[-1].strip()}); fetch them elsewhere, by"
+                    f" 'pip download --dest DIR {' '.join(NAMES)}', and add --libraries-from DIR"
+                )
+            if directory.exists():
+                shutil.rmtree(directory)  # What stands there is not complete.
+            target.rename(directory)
+    except OSError as error:
+        raise FileError(
+            f"{directory}: cannot be written ({error.strerror}); let its owner run"
+            " 'spack pyvarium setup'"
+        ) from None
 
 
 def find_installer(python: str) -> Optional[List[str]]:
     """The command of an installer that exists: Spack's own Python's, or one on PATH."""
     if importlib.util.find_spec("pip") is not None:
         return [python, "-m", "pip", "install", "--quiet"]
-    for name, words in (("pip3", ["install"]), ("pip", ["install"]), ("uv", ["pip", "install"])):
+    for name, words in (
+        ("pip3", ["install"]),
+        ("pip", ["install"]),
+        ("uv", ["pip", "install", "--python", python]),  # Else it fetches a Python of its own.
+    ):
         path = shutil.which(name)
         if path:
             return [path, *words, "--quiet"]
@@ -90,4 +112,17 @@ def find_installer(python: str) -> Optional[List[str]]:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    # What a user's pip may be told for good and that is wrong where nothing is installed into any
+    # environment; and no word on pip itself after the last line, which is to say what is wrong.
+    environ = {
+        "PIP_USER": "0",
+        "PIP_REQUIRE_VIRTUALENV": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    return subprocess.run(
+        command,
+        env={**os.environ, **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )

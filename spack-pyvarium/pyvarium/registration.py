@@ -14,13 +14,19 @@ this file in its ``when`` (``spack.config.OptionalInclude``) and calls ``registe
 
 import atexit
 import functools
+import importlib
 import os
 import sys
 import types
 
+from pyvarium import root
+
 HOOKS = "pyvarium_hooks"
 HOOK = HOOKS + ".post_install"
 OLDEST_PYTHON = (3, 9)
+
+#: The warnings of this process.
+_said = set()
 
 #: The section ``pyvarium`` of Spack's configuration: ``pyvarium.yaml`` in any scope.
 SCHEMA = {
@@ -34,7 +40,12 @@ SCHEMA = {
             "default": {},
             "additionalProperties": False,
             "properties": {
-                "auto-sync": {"enum": ["off", "existing", "all", "opted-in", False]},
+                "auto-sync": {
+                    "anyOf": [  # By this form 'spack config add' knows what it is given.
+                        {"type": "string", "enum": ["off", "existing", "all", "opted-in"]},
+                        {"type": "boolean", "enum": [False]},
+                    ]
+                },
             },
         }
     },
@@ -60,33 +71,32 @@ def guarded(function):
                     type(error).__name__,
                     text,
                 )
-            sys.stderr.write("==> Warning: pyvarium: %s\n" % " ".join(text.split()))
+            text = " ".join(text.split())
+            if text not in _said:  # As when each spec or the end of the process finds the same.
+                _said.add(text)
+                sys.stderr.write("==> Warning: pyvarium: %s\n" % text)
             return None
 
     return wrapper
 
 
-def root():
-    """The directory that holds ``spack-pyvarium``, ``hooks``, ``templates`` and ``packages``.
-
-    In a clone that is the top level; the installed distribution keeps a copy of it in ``share``.
-    """
-    here = os.path.dirname(os.path.abspath(__file__))
-    share = os.path.join(here, "share")
-    return share if os.path.isdir(share) else os.path.dirname(os.path.dirname(here))
-
-
+@guarded
 def scope():
     """Register, and return the path of a configuration scope with extension and package repo."""
+    import spack
+
     register()
-    return os.path.join(root(), "spack-pyvarium", "scope")
+    name = "scope" if spack.spack_version_info >= (1,) else "scope-0.23"  # There repos is a list.
+    return os.path.join(root(), "spack-pyvarium", name)
 
 
 def add_section():
     """Teach the running Spack our section of its configuration."""
     import spack.config
+    import spack.schema
 
     spack.config.SECTION_SCHEMAS.setdefault("pyvarium", SCHEMA)
+    spack.schema.pyvarium = types.SimpleNamespace(schema=SCHEMA)  # For 'spack config add'.
 
 
 def is_registered():
@@ -111,6 +121,7 @@ def register():
     if is_registered():
         return True
     _make_importable()
+    importlib.import_module(HOOK)  # If it is broken, then here: else it would fail each install.
     last = "spack.hooks.autopush"
     order.insert(order.index(last) if last in order else len(order), HOOK)
     for runner in (spack.hooks.post_install, spack.hooks.post_uninstall):
@@ -138,26 +149,49 @@ def _wrap_commands():
 
     @functools.wraps(invoke)
     def invoke_then_sync(command, *args):
+        name = getattr(command, "__name__", "")
+        _before(name)
         try:
             return invoke(command, *args)
         finally:
-            _after(getattr(command, "__name__", ""))
+            _after(name)
 
     main._invoke_command = invoke_then_sync
 
 
+def _is_active():
+    environment = sys.modules.get("spack.environment")
+    return environment is not None and environment.active_environment() is not None
+
+
+@guarded
+def _before(command):
+    """Mark that a sync is due: the command may be killed before it comes to that."""
+    if not _is_active():
+        return
+    from pyvarium import mark
+
+    if command in mark.CHANGING:
+        from pyvarium import spack_api
+
+        mark.leave(spack_api.active_state())
+
+
 @guarded
 def _after(command):
-    environment = sys.modules.get("spack.environment")
-    if environment is None or environment.active_environment() is None:
+    if not _is_active():
+        return
+    from pyvarium import mark, spack_api
+
+    if not mark.is_due(spack_api.active_state(), command):
         return
     from pyvarium import libraries
 
     libraries.require()
     from pyvarium import automatic
 
-    for line in automatic.after_command(command):
-        sys.stderr.write("==> pyvarium: %s\n" % line)
+    for line in automatic.after_command():
+        sys.stderr.write("==> %s\n" % line)
 
 
 def _at_exit(pid):

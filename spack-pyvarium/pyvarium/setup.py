@@ -8,16 +8,24 @@ Only configuration is written, and only in the scope that was asked for: no file
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import json
+import os
+import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from . import libraries, registration, spack_api
-from .errors import PyvariumError
-from .settings import Policy, Setting
+import pyvarium
+
+from . import configuration, files, libraries, registration, spack_api
+from .errors import FileError, PyvariumError
+from .files import FileChange
+from .settings import VARIABLE, Policy, Setting, resolve
+from .spack_api import SectionFile
 
 DISTRIBUTION = "spack-pyvarium"
 
@@ -43,33 +51,56 @@ class State:
         return {key.replace("_", "-"): value for key, value in asdict(self).items()}
 
 
-def include_entry(root: Path) -> Dict[str, Any]:
-    """The entry of ``include.yaml`` that registers everything below a top level.
+#: The entry of ``include.yaml`` that registers everything below a top level.
+#:
+#: Its ``when`` is Python that Spack evaluates (``spack.spec.eval_conditional``), for questions on
+#: the host. To run a registration in it is a use that Spack did not foresee, but the only way to a
+#: hook where nothing can be installed into the Python that runs Spack. No failure gets out of it,
+#: for it would be one of every Spack command: not that the clone was removed, nor that a merge
+#: left it broken.
+ENTRY = """\
+- path: {scope}
+  optional: true
+  when: |-
+    exec(r'''
+    import os, sys
+    extension = {extension}
+    if os.path.isdir(extension):
+        sys.path.append(extension)
+        try:
+            from pyvarium.registration import register
+            register()
+        except Exception as error:
+            sys.stderr.write("==> Warning: pyvarium: %s; mend %s\\n" % (error, extension))
+    ''') or True
+"""
 
-    ``when`` is Python that Spack evaluates (``spack.spec.eval_conditional``); Spack means it for
-    questions about the host, and running our registration in it is a use it did not foresee. It is
-    the only way to a hook for a Spack whose Python nothing can be installed into. The condition
-    looks for the directory first: Spack goes on without us where the clone was removed.
-    """
-    extension = str(root / "spack-pyvarium")
-    importable = f"__import__('os').path.isdir({extension!r})"
-    importable += f" and not __import__('sys').path.append({extension!r})"
-    register = "__import__('pyvarium.registration').registration.register()"
-    return {
-        "path": str(root / "spack-pyvarium" / "scope"),
-        "optional": True,
-        "when": f"{importable} and {register}",
-    }
+
+def include_entry(root: Path) -> str:
+    """Render the entry; raises PyvariumError for a path that Spack would read as another one."""
+    extension = root / "spack-pyvarium"
+    if not str(root).isprintable() or re.search(r"[$%#?]|'''", str(root)):
+        raise PyvariumError(f"{root}: cannot stand in Spack's configuration; move the clone")
+    scope, path = (
+        json.dumps(str(one), ensure_ascii=False) for one in (extension / "scope", extension)
+    )  # Such a string is also one of YAML and one of Python.
+    return ENTRY.format(scope=scope, extension=path)
 
 
-def is_ours(entry: Any) -> bool:
+def is_ours(entry: str) -> bool:
     """Whether an entry of ``include.yaml`` is one that this or an earlier ``setup`` wrote."""
-    return isinstance(entry, dict) and "pyvarium.registration" in str(entry.get("when", ""))
+    return "pyvarium.registration" in entry
+
+
+def is_policy(entry: str) -> bool:
+    """Whether an entry of ``pyvarium.yaml`` is a policy; one with ``::`` is the admin's own."""
+    return re.match(rf"\s*(['\"]?){spack_api.AUTO_SYNC}\1:(?!:)", entry) is not None
 
 
 def state() -> State:
     """Look at the running Spack."""
-    root = Path(registration.root())
+    root = Path(pyvarium.root())
+    extension = root / "spack-pyvarium"
     policy = _policy()
     libraries.missing()  # Looks beside the clone too.
     return State(
@@ -78,79 +109,144 @@ def state() -> State:
         root=str(root),
         distribution=_distribution(),
         scopes=_registered_scopes(),
-        command=root / "spack-pyvarium" in spack_api.extension_paths(),
+        command=_is_in(extension, spack_api.extension_paths()),
         hook=registration.is_registered(),
-        repository=root in spack_api.repository_roots(),
-        templates=(root / "spack-pyvarium" / "templates").is_dir(),
+        repository=_is_in(root, spack_api.repository_roots()),
+        templates=_is_in(extension / "templates", spack_api.template_directories()),
         libraries={name: _version(name) for name in libraries.NAMES},
         policy=policy.policy.value,
         policy_origin=policy.origin,
     )
 
 
-def register(scope: str, policy: Optional[Policy]) -> List[str]:
-    """Write what registers us into a scope; returns what was done. Raises PyvariumError."""
-    done: List[str] = []
-    if libraries.missing():
-        libraries.install(libraries.DIRECTORY)
-        libraries.require()
-        done.append(f"{libraries.DIRECTORY}: {', '.join(libraries.NAMES)} installed")
+def register(scope: str, policy: Optional[Policy], source: Optional[Path] = None) -> Iterator[str]:
+    """Write what registers us into a scope; yields what was done. Raises PyvariumError.
+
+    The libraries come from the package index, or from ``source``, a directory of wheels.
+    """
+    root = Path(pyvarium.root())
+    setting = _setting(scope, policy)
+    include = None
     if _distribution() is not None:
-        done.append("Spack's Python has the distribution installed, which registers itself")
+        yield "Spack's Python has the distribution installed, which registers itself"
     elif not spack_api.has_includes():
         raise PyvariumError(
             f"Spack {spack_api.version()}: has no include.yaml to register in;"
-            f" install the distribution: {sys.executable} -m pip install {registration.root()}"
+            f" install the distribution: {sys.executable} -m pip install {root}"
         )
     else:
-        entries = [entry for entry in spack_api.includes(scope) if not is_ours(entry)]
-        entries.append(include_entry(Path(registration.root())))
-        if entries != spack_api.includes(scope):
-            done.append(f"{spack_api.write_section(scope, 'include', entries)}: registered")
-    settings = spack_api.settings_of(scope)
-    if policy is not None and settings.get(spack_api.AUTO_SYNC) != policy.value:
-        settings[spack_api.AUTO_SYNC] = policy.value
-        path = spack_api.write_section(scope, spack_api.SECTION, settings)
-        done.append(f"{path}: auto-sync is {policy.value}")
-    return done
+        include = _changed(spack_api.section_file(scope, "include"), include_entry(root), is_ours)
+    if libraries.missing():
+        libraries.install(libraries.DIRECTORY, source=source)
+        libraries.require()
+        yield f"{libraries.DIRECTORY}: {', '.join(libraries.NAMES)} installed"
+    if include is not None and include.write():
+        yield f"{include.path}: registered"
+    if setting is not None and setting.write():
+        yield f"{setting.path}: auto-sync set"
 
 
-def unregister() -> List[str]:
-    """Undo what ``register`` wrote, in every scope that can be written to."""
-    done: List[str] = []
-    for scope in _registered_scopes():
-        kept = [entry for entry in spack_api.includes(scope) if not is_ours(entry)]
-        done.append(f"{spack_api.write_section(scope, 'include', kept)}: entry removed")
-    for scope in spack_api.writable_scopes():
-        settings = spack_api.settings_of(scope)
-        if settings.pop(spack_api.AUTO_SYNC, None) is not None:
-            path = spack_api.write_section(scope, spack_api.SECTION, settings)
-            done.append(f"{path}: auto-sync removed")
-    if libraries.DIRECTORY.is_dir():
-        shutil.rmtree(libraries.DIRECTORY)
-        done.append(f"{libraries.DIRECTORY}: removed")
+def unregister(scope: Optional[str]) -> Iterator[str]:
+    """Undo what ``register`` wrote, in one scope or in all; yields what was done.
+
+    Raises PyvariumError at the end if something had to be left.
+    """
+    left: List[PyvariumError] = []
+    sections = [("include", is_ours)] if spack_api.has_includes() else []
+    for name in spack_api.scopes() if scope is None else (scope,):
+        for section, ours in [*sections, (spack_api.SECTION, is_policy)]:
+            try:
+                change = _changed(spack_api.section_file(name, section), "", ours)
+                if change.write():
+                    yield f"{change.path}: entry removed"
+                if change and change.after is None:
+                    with contextlib.suppress(OSError):
+                        change.path.parent.rmdir()  # If nothing else is in it.
+            except PyvariumError as error:
+                left.append(error)
+    if libraries.DIRECTORY.is_dir() and not _registered_scopes():
+        try:
+            shutil.rmtree(libraries.DIRECTORY)
+            yield f"{libraries.DIRECTORY}: removed"
+        except OSError as error:
+            left.append(FileError(f"{libraries.DIRECTORY}: {error.strerror}; remove it"))
     if _distribution() is not None:
-        done.append(f"left: remove it by {sys.executable} -m pip uninstall {DISTRIBUTION}")
-    return done
+        yield f"left: remove it by {sys.executable} -m pip uninstall {DISTRIBUTION}"
+    if left:
+        raise left[0]
+
+
+def _setting(scope: str, policy: Optional[Policy]) -> Optional[FileChange]:
+    """Plan to set a policy; where many share a scope, one that surprises nobody of them."""
+    file = spack_api.section_file(scope, spack_api.SECTION)
+    if policy is None:
+        if scope.startswith(("user", "env:")) or _entries(file):
+            return None
+        policy = Policy.OPTED_IN
+    if len(file.keys) > 1:
+        raise PyvariumError(f"{file.path}: cannot hold auto-sync; use another --scope")
+    if any(not is_policy(entry) for entry in _entries(file)):
+        raise PyvariumError(f"{file.path}: forces auto-sync by '::'; change it there")
+    return _changed(file, f"{spack_api.AUTO_SYNC}: '{policy.value}'\n", is_policy)
+
+
+def _changed(file: SectionFile, entry: str, ours: Callable[[str], bool]) -> FileChange:
+    """Plan to have this entry (none: "") and no other of ours; raises PyvariumError."""
+    before = files.read_optional(file.path)
+    entries = _entries(file)
+    wanted = spack_api.parse_entries(configuration.with_entry("", file.keys, entry), file)
+    if list(filter(ours, entries)) == wanted:
+        return FileChange(file.path, before, before)
+    after = configuration.without_entries(_decode(before), file.keys, ours)
+    if entry:
+        after = configuration.with_entry(after, file.keys, entry)
+    # Spack reads the result before anybody else: all that stood there must stand there still.
+    expected = [*wanted, *(one for one in entries if not ours(one))]
+    try:
+        same = spack_api.parse_entries(after, file) == expected
+    except PyvariumError:
+        same = False
+    if not same:
+        raise PyvariumError(
+            f"{file.path}: '{file.keys[-1]}' is not written with one entry a line; rewrite it so,"
+            " or use another --scope"
+        )
+    data = after.encode("utf-8", "surrogateescape") if after.strip() else None
+    return FileChange(file.path, before, data)
+
+
+def _entries(file: SectionFile) -> List[str]:
+    return spack_api.parse_entries(_decode(files.read_optional(file.path)), file)
+
+
+def _decode(data: Optional[bytes]) -> str:
+    return (data or b"").decode("utf-8", "surrogateescape")
 
 
 def _registered_scopes() -> Tuple[str, ...]:
     if not spack_api.has_includes():
         return ()
-    scopes = spack_api.writable_scopes()
-    return tuple(one for one in scopes if any(map(is_ours, spack_api.includes(one))))
+    names = spack_api.scopes()
+    entries = (_entries(spack_api.section_file(name, "include")) for name in names)
+    return tuple(name for name, ours in zip(names, entries) if any(map(is_ours, ours)))
 
 
 def _policy() -> Setting:
-    forced = spack_api.forced_policy()
-    return forced or spack_api.configured_policy() or Setting(Policy.EXISTING, "default")
+    return resolve(
+        forced=spack_api.forced_policy(),
+        variable=os.environ.get(VARIABLE),
+        auto_sync=True,  # What a project says is its own.
+        configured=spack_api.configured_policy(),
+    )
 
 
 def _distribution() -> Optional[str]:
-    """The version of the distribution in Spack's Python, if that is what runs here."""
-    if Path(registration.root()).name != "share":
-        return None
+    """The version of the distribution that Spack's Python has, and that registers itself."""
     return _version(DISTRIBUTION)
+
+
+def _is_in(path: Path, paths: Tuple[Path, ...]) -> bool:
+    return path.is_dir() and any(one.exists() and one.samefile(path) for one in paths)
 
 
 def _version(name: str) -> Optional[str]:

@@ -8,13 +8,19 @@ Known to work with 0.23 to the development version 1.3. Nothing here is used by 
 
 from __future__ import annotations
 
+import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import spack
 import spack.config
 import spack.environment
+import spack.error
+import spack.spec
 import spack.store
+import spack.util.spack_yaml
 
 from .errors import PyvariumError
 from .model import Environment
@@ -22,6 +28,9 @@ from .settings import Setting, parse_policy
 
 SECTION = "pyvarium"
 AUTO_SYNC = "auto-sync"
+
+#: How the names of scopes begin that are files of Spack, of a distribution, or no file at all.
+_INTERNAL = re.compile(r"(_builtin|command_line|spack|defaults([:/].*)?|plugin-.*)\Z")
 
 
 def active_state() -> Optional[Path]:
@@ -84,10 +93,43 @@ def _policies() -> Iterator[Tuple[Setting, bool]]:
                 yield parse_policy(value, origin), bool(getattr(key, "override", False))
 
 
-def writable_scopes() -> Tuple[str, ...]:
+@dataclass(frozen=True)
+class SectionFile:
+    """Where a scope keeps a section: a file, and the keys in it that lead there."""
+
+    path: Path
+    keys: Tuple[str, ...]
+
+
+def section_file(scope: str, section: str) -> SectionFile:
+    """Where a scope keeps a section; raises PyvariumError where it is not ours to write."""
+    if _INTERNAL.match(scope):
+        raise PyvariumError(f"scope {scope}: is Spack's own; use another --scope")
+    known = spack.config.CONFIG.scopes
+    if scope in known:
+        path = Path(known[scope].get_section_filename(section))
+        return SectionFile(path, (*getattr(known[scope], "yaml_path", ()), section))
+    absent = dict(_absent_scopes())
+    if scope in absent:
+        return SectionFile(absent[scope] / f"{section}.yaml", (section,))
+    names = ", ".join(sorted({*scopes(), *absent}))
+    raise PyvariumError(f"scope {scope}: is not known; use one of {names}")
+
+
+def scopes() -> Tuple[str, ...]:
     """The names of the scopes that configuration can be written to, the lowest first."""
-    scopes = spack.config.CONFIG.scopes.values()
-    return tuple(scope.name for scope in scopes if getattr(scope, "writable", True))
+    known = spack.config.CONFIG.scopes
+    return tuple(one for one in known if not _INTERNAL.match(one))
+
+
+def _absent_scopes() -> Iterator[Tuple[str, Path]]:
+    """The scopes that Spack leaves out until there is a directory: in 1.1 even the user's."""
+    for scope in spack.config.CONFIG.scopes.values():
+        for entry in (scope.get_section("include") or {}).get("include", ()):
+            if isinstance(entry, dict) and entry.get("name") and entry.get("optional"):
+                path = os.environ.get(entry.get("path_override_env_var", ""), entry.get("path"))
+                if path and spack.spec.eval_conditional(entry.get("when", "True")):
+                    yield entry["name"], Path(_canonicalize_path(path))
 
 
 def has_includes() -> bool:
@@ -95,28 +137,18 @@ def has_includes() -> bool:
     return "include" in spack.config.SECTION_SCHEMAS
 
 
-def includes(scope: str) -> List[Any]:
-    """The entries of a scope's own ``include.yaml``."""
-    section = spack.config.CONFIG.scopes[scope].get_section("include") or {}
-    return list(section.get("include") or [])
-
-
-def write_section(scope: str, section: str, value: Any) -> Path:
-    """Write a section of one scope, or remove its file where nothing is left of it."""
-    path = Path(spack.config.CONFIG.scopes[scope].get_section_filename(section))
+def parse_entries(text: str, file: SectionFile) -> List[str]:
+    """Let Spack read what is listed below the keys, each as one line; raises PyvariumError."""
     try:
-        spack.config.set(section, value, scope=scope)
-        if not value:
-            path.unlink()
-    except (OSError, spack.config.ConfigError) as error:
-        raise PyvariumError(f"{path}: cannot be written ({error}); use another --scope") from None
-    return path
-
-
-def settings_of(scope: str) -> Dict[str, Any]:
-    """The content of a scope's own ``pyvarium.yaml``."""
-    section = spack.config.CONFIG.scopes[scope].get_section(SECTION) or {}
-    return dict(section.get(SECTION) or {})
+        value = spack.util.spack_yaml.load_config(text)
+    except spack.error.SpackError as error:
+        reason = " ".join(str(error).split())
+        raise PyvariumError(f"{file.path}: {reason}; mend it, or use another --scope") from None
+    for key in file.keys:
+        value = (value or {}).get(key, (value or {}).get(f"{key}:"))  # ``key::`` overrides.
+    if isinstance(value, dict):
+        return [f"{key}: {one}" for key, one in value.items()]
+    return [str(dict(one)) if isinstance(one, dict) else str(one) for one in value or ()]
 
 
 def extension_paths() -> Tuple[Path, ...]:
@@ -126,11 +158,29 @@ def extension_paths() -> Tuple[Path, ...]:
     return tuple(Path(path) for path in spack.extensions.get_extension_paths())
 
 
-def repository_roots() -> Tuple[Path, ...]:
-    """The package repositories that Spack takes recipes from."""
-    import spack.repo
+def template_directories() -> Tuple[Path, ...]:
+    """The directories of templates that extensions bring."""
+    import spack.extensions
 
-    return tuple(Path(repo.root) for repo in spack.repo.PATH.repos)
+    return tuple(Path(path) for path in spack.extensions.get_template_dirs())
+
+
+def repository_roots() -> Tuple[Path, ...]:
+    """The package repositories on this machine that Spack takes recipes from.
+
+    Those that Spack clones are left out: asking its own list would begin to clone them.
+    """
+    repositories = spack.config.get("repos")
+    paths = repositories.values() if isinstance(repositories, dict) else repositories
+    return tuple(Path(_canonicalize_path(path)) for path in paths if isinstance(path, str))
+
+
+def _canonicalize_path(path: str) -> str:
+    try:
+        from spack.config import canonicalize_path  # Since 1.2.
+    except ImportError:
+        from spack.util.path import canonicalize_path
+    return str(canonicalize_path(path))
 
 
 def version() -> str:

@@ -11,26 +11,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Optional, Tuple
 
 from . import files, pins, pyproject
 from .errors import ProvidedError, PyprojectError
+from .files import FileChange
 from .lockfile import read_lockfile
 from .model import Environment, Inventory, Pin, PinDiff
 from .provided import provided_distributions
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """What a file holds and what it should hold (None: it does not exist)."""
-
-    path: Path
-    before: Optional[bytes]
-    after: Optional[bytes]
-
-    def __bool__(self) -> bool:
-        return self.before != self.after
 
 
 @dataclass(frozen=True)
@@ -67,9 +55,8 @@ def sync(environment: Environment) -> Plan:
     """Write what is out of step, under the environment's lock, and return what that was."""
     with files.locked(environment.state / "lock"):
         changes = plan(environment)
-        for change in (changes.pyproject, changes.constraints):
-            if change and change.after is not None:
-                files.write_atomically(change.path, change.after, expected=change.before)
+        changes.pyproject.write()
+        changes.constraints.write()
     return changes
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pyvarium.errors import FileError
-from pyvarium.files import locked, read_optional, write_atomically
+from pyvarium.files import FileChange, locked, read_optional, write_atomically
 
 
 def test_writes_and_keeps_the_mode(tmp_path: Path) -> None:
@@ -61,17 +61,31 @@ def test_bad_places(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nothing")
     with pytest.raises(FileError, match=r"is a link to nothing; mend or remove it$"):
         read_optional(tmp_path / "link")
-    with pytest.raises(FileError, match=r"\(Is a directory\); move the directory away$"):
+    with pytest.raises(FileError, match=r"\(Is a directory\); move away what stands there$"):
         read_optional(tmp_path)
-    with pytest.raises(FileError, match=r"\(No such file or directory\); make it writable$"):
-        write_atomically(tmp_path / "no" / "file", b"", expected=None)
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"\(Not a directory\); move away what stands there$"):
+        write_atomically(tmp_path / "file" / "below", b"", expected=None)
     assert read_optional(tmp_path / "no") is None
+
+
+def test_makes_the_directory(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "some" / "where" / "file", b"new", expected=None)
+    assert (tmp_path / "some" / "where" / "file").read_bytes() == b"new"
+
+
+def test_a_change_may_remove_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    assert FileChange(file, b"old", b"old").write() is False
+    assert FileChange(file, b"old", None).write() is True
+    assert not file.exists()
 
 
 def test_a_lock_is_exclusive_and_dies_with_its_holder(tmp_path: Path) -> None:
     lock = tmp_path / "state" / "lock"
     program = (
-        "import sys; from pathlib import Path; from pyvarium.files import locked\n"
+        "import sys; from pathlib import Path; from pyvarium.files import FileChange, locked\n"
         f"with locked(Path({str(lock)!r})): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pyvarium.errors import LockfileError
 from pyvarium.lockfile import Lockfile, Node, parse_lockfile
 
-
 STACK = Path(__file__).resolve().parent.parent / "data" / "stack.spack.lock.xz"
 
 
@@ -134,7 +133,7 @@ def test_any_json_is_a_lockfile_or_an_error(data: Any, version: int) -> None:
 
 
 def test_a_real_stack() -> None:
-    """Some 400 roots, concretized together by Spack 1.1; nothing in it was written for this test."""
+    """Some 400 roots, concretized together by Spack 1.1, as Spack wrote it."""
     with lzma.open(STACK, "rt", encoding="utf-8") as file:
         lockfile = parse_lockfile(file.read())
     runtime = lockfile.runtime()

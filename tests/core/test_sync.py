@@ -157,7 +157,7 @@ def test_without_a_view_nothing_is_written(site: Site) -> None:
     [
         (b"\xff", "is not UTF-8 at byte 0; save it as UTF-8"),
         (b"[project", "is not valid TOML ("),
-        (None, "cannot be read (Is a directory); move the directory away"),
+        (None, "cannot be read (Is a directory); move away what stands there"),
     ],
     ids=["encoding", "toml", "directory"],
 )

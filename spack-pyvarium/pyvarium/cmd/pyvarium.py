@@ -46,12 +46,17 @@ def setup_parser(subparser):
     action.add_argument("--status", action="store_true", help="show how this Spack is set up")
     action.add_argument("--remove", action="store_true", help="undo everything that setup wrote")
     setup.add_argument(
-        "--scope", default="user", help="configuration scope to register in (default: user)"
+        "--scope", help="configuration scope to register in (default: user; to remove: all)"
     )
     setup.add_argument(
         "--auto-sync",
         choices=["off", "existing", "all", "opted-in"],
         help="also set where automatic sync acts (default for site and system: opted-in)",
+    )
+    setup.add_argument(
+        "--libraries-from",
+        metavar="DIR",
+        help="directory of wheels to take missing libraries from, without a package index",
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -122,6 +127,8 @@ def set_up(args):
 
       spack -c "config:extensions:[CLONE/spack-pyvarium]" pyvarium setup
     """
+    from pathlib import Path
+
     from pyvarium import report, setup
     from pyvarium.settings import Policy
 
@@ -130,14 +137,19 @@ def set_up(args):
         text = report.render_json(state) if args.json else report.render_table(state)
         return _print(report.Answer(text))
     if args.remove:
-        done = setup.unregister()
+        steps = setup.unregister(args.scope)
     else:
-        shared = not args.scope.startswith(("user", "env:", "command"))
-        policy = args.auto_sync or ("opted-in" if shared else None)
-        done = setup.register(args.scope, Policy(policy) if policy else None)
+        policy = Policy(args.auto_sync) if args.auto_sync else None
+        source = Path(args.libraries_from) if args.libraries_from else None
+        steps = setup.register(args.scope or "user", policy, source)
+    done = []
+    for line in steps:  # Each is said when it is done: the next may fail.
+        done.append(line)
+        if not args.json:
+            sys.stdout.write(line + "\n")
     if args.json:
         return _print(report.Answer(report.render_json({"done": done})))
-    return _print(report.Answer("".join(line + "\n" for line in done or ["nothing to do"])))
+    return _print(report.Answer("" if done else "nothing to do\n"))
 
 
 def _environment():
