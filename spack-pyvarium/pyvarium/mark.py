@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 """A mark in an environment's directory: what it provides may have changed, a sync is due.
 
-A hook leaves it where it can neither see the result (the view is written last) nor ask for it (the
-process may be forked, sandboxed or holding the database). It outlives a command that was killed.
-Imports nothing heavy: it runs once for every spec that is installed.
+A command that may change something leaves it before it starts, and so does a hook, where it can
+neither see the result (the view is written last) nor ask for it (the process may be forked,
+sandboxed or holding the database). It outlives a command that was killed, and holds the reason why
+the last sync failed. Imports nothing heavy: it runs once for every spec that is installed.
 """
 
 from __future__ import annotations
@@ -13,16 +14,31 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+#: The commands after which an environment may provide something else than before.
+CHANGING = frozenset(
+    "add change concretize deprecate dev_build develop env gc install mark reindex remove"
+    " undevelop uninstall".split()
+)
 
-def leave(state: Path) -> None:
+
+def leave(state: Path, reason: str = "") -> None:
     """Leave the mark; a process that may not write here leaves it to its parent to sync anyway."""
     with contextlib.suppress(OSError):
         state.mkdir(parents=True, exist_ok=True)
-        (state / "pending").touch()
+        (state / "pending").write_text(reason, encoding="utf-8")
 
 
-def stands(state: Path) -> bool:
-    return (state / "pending").exists()
+def is_due(state: Path, command: str) -> bool:
+    """Whether to sync when a command ends."""
+    return command in CHANGING or (state / "pending").exists()
+
+
+def reason(state: Path) -> str:
+    """Why the last sync failed; empty where something has changed since, or none failed."""
+    try:
+        return (state / "pending").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def remove(state: Path) -> None:

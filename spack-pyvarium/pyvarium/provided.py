@@ -59,6 +59,9 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
             distribution = read_distribution(path)
         except MetadataError as error:
             remedy = f"run 'spack install --overwrite {node.name}/{dag_hash[:7]}'"
+            if _dangles(path) or _dangles(metadata_file(path)):
+                # As after a rebuild of 'spack develop': Spack takes the view for up to date.
+                remedy = "run 'spack env view disable' and 'spack env view enable'"
             skipped.append(Skipped(node.spec, f"{error}; {remedy}", fault=True))
             continue
         _add(provided, _provided(distribution, node, dag_hash, lockfile))
@@ -73,6 +76,10 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
         skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
         python=pythons[0] if len(pythons) == 1 else None,
     )
+
+
+def _dangles(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _in_view(

@@ -1,0 +1,147 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Real Spack releases. Every test has a configuration, a store and an environment of its own.
+
+Prepared once for each release: the host (a clone with recipes), a few specs in a store that the
+tests see as an upstream, and one lockfile that all environments are cut from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable, Iterator, List
+
+import pytest
+from spacks import (
+    RECORDED,
+    TOP,
+    UPSTREAM,
+    NewEnvironment,
+    Spack,
+    environ_for,
+    register,
+    write,
+    write_configuration,
+)
+
+from pyvarium.errors import PyvariumError
+from pyvarium.host import Host, prepare
+
+DEFAULT = ("v1.1.0", "develop:new")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("spack")
+    group.addoption(
+        "--spack",
+        action="append",
+        metavar="RELEASE[:INSTALLER]",
+        help="a Spack to test with, repeatable; RELEASE as in pyvarium.host, INSTALLER new or old"
+        f" (default: {' and '.join(DEFAULT)})",
+    )
+    group.addoption(
+        "--hosts",
+        type=Path,
+        default=Path(os.environ.get("PYVARIUM_HOSTS", TOP / ".cache" / "hosts")),
+        help="directory of prepared Spacks (default: PYVARIUM_HOSTS, or .cache/hosts)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "prepared" in metafunc.fixturenames:
+        names = metafunc.config.getoption("spack", None) or DEFAULT
+        metafunc.parametrize("prepared", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tells whoever waits what takes so long."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def write_line(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(line, file=sys.stderr, flush=True)
+
+    return write_line
+
+
+@pytest.fixture(scope="session")
+def host_of(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Callable[[str], Host]:
+    """Prepares the host of a release where it is missing; skips where it cannot be had."""
+    hosts = Path(os.path.abspath(request.config.getoption("hosts", TOP / ".cache" / "hosts")))
+
+    def prepare_host(release: str) -> Host:
+        try:
+            return prepare(hosts / release, release, source_cache=hosts / "sources", report=say)
+        except PyvariumError as error:
+            pytest.skip(f"no Spack {release} here: {error}")
+
+    return prepare_host
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    host_of: Callable[[str], Host],
+    say: Callable[[str], None],
+) -> Spack:
+    """A Spack that knows of us, with the upstream installed and the lockfile recorded."""
+    name: str = request.param
+    host = host_of(name.partition(":")[0])
+    root = tmp_path_factory.mktemp("spack")
+    spack = Spack(name, host, root, host.prefix / "upstream", environ_for(host, root))
+    write_configuration(spack)
+    say(f"{name}: installing {', '.join(UPSTREAM)} where they are missing")
+    spack("repo", "add", "--scope", "user", TOP / "tests/repo")
+    spack("install", *UPSTREAM)
+    say(f"{name}: concretizing what the tests install")
+    environment = root / "recorded"
+    write(
+        environment / "spack.yaml",
+        f"spack:\n  specs: {json.dumps(RECORDED)}\n"
+        "  view: false\n  concretizer:\n    unify: when_possible\n",
+    )
+    spack("-D", environment, "concretize")
+    recorded = json.loads((environment / "spack.lock").read_text())
+    return replace(register(spack), recorded=recorded)
+
+
+@pytest.fixture
+def spack(prepared: Spack, tmp_path: Path) -> Spack:
+    """That Spack with a configuration and an empty store of the test's own."""
+    spack = replace(prepared, root=tmp_path, store=tmp_path / "store")
+    shutil.copytree(prepared.configuration, spack.configuration)
+    write_configuration(spack)
+    spack.configure("upstreams", f"upstreams:\n  host:\n    install_tree: {prepared.store}\n")
+    return spack.with_environ(SPACK_USER_CONFIG_PATH=str(spack.configuration))
+
+
+@pytest.fixture
+def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
+    """Makes environments in a directory of the test's own."""
+    return NewEnvironment(tmp_path, prepared.recorded)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path], None]]:
+    """Makes a directory a file system of its own with little room; only root may."""
+    mounted: List[Path] = []
+
+    def mount(path: Path) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no small disk here: {done.stderr.strip()}")
+        mounted.append(path)
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
