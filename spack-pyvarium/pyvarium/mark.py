@@ -22,8 +22,13 @@ CHANGING = frozenset(
 
 
 def leave(state: Path, reason: str = "") -> None:
-    """Leave the mark; a process that may not write here leaves it to its parent to sync anyway."""
+    """Leave the mark where there is a file to keep in step; others are not written to.
+
+    A process that may not write here leaves it to its parent, which syncs anyway.
+    """
     with contextlib.suppress(OSError):
+        if not (state.parents[1] / "pyproject.toml").exists():
+            return
         state.mkdir(parents=True, exist_ok=True)
         (state / "pending").write_text(reason, encoding="utf-8")
 
@@ -44,3 +49,4 @@ def reason(state: Path) -> str:
 def remove(state: Path) -> None:
     with contextlib.suppress(OSError):
         (state / "pending").unlink()
+        state.rmdir()  # If nothing else is in it, as where the policy did not want a sync.

@@ -51,6 +51,8 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
     for path, dag_hash in found:
         if dag_hash is None:
             reason = "is not Spack's but stands in the view; it is lost when the view is renewed"
+            if _dangles(path) or _dangles(metadata_file(path)):
+                reason = "points to a spec that is no longer installed; run 'spack install'"
             skipped.append(Skipped(str(path), reason))
             continue
         node = lockfile.nodes[dag_hash]

@@ -108,18 +108,15 @@ def is_registered():
 
 @guarded
 def register():
-    """Add hook, configuration section and end-of-command sync to the running Spack, once.
-
-    Returns True: as the condition of an include, it then also includes the scope.
-    """
+    """Add hook, configuration section and end-of-command sync to the running Spack, once."""
     if sys.version_info < OLDEST_PYTHON:
-        return True  # The command says what is wrong; a warning in every command would not help.
+        return  # The command says what is wrong; a warning in every command would not help.
     import spack.hooks
 
     add_section()
     order = spack.hooks._HookRunner.HOOK_ORDER
     if is_registered():
-        return True
+        return
     _make_importable()
     importlib.import_module(HOOK)  # If it is broken, then here: else it would fail each install.
     last = "spack.hooks.autopush"
@@ -128,7 +125,6 @@ def register():
         runner.__dict__.pop("_hooks", None)
     _wrap_commands()
     atexit.register(_at_exit, os.getpid())
-    return True
 
 
 def _make_importable():

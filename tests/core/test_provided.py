@@ -1,6 +1,7 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
+import shutil
 from pathlib import Path
 from typing import List, Tuple
 
@@ -76,6 +77,17 @@ def test_what_is_not_spacks_is_reported(site: Site) -> None:
     assert inventory(site.finish()).skipped == (Skipped(str(folder), reason),)
 
 
+@pytest.mark.parametrize("link", ["file", "directory"])
+def test_a_spec_that_was_uninstalled_from_outside(site: Site, link: str) -> None:
+    dag_hash = site.install("py-a", "1", link=link)
+    shutil.rmtree(site.prefixes.pop(dag_hash))
+    found = site.view / site.library / "a-1.dist-info"
+    assert inventory(site.finish()).skipped == (
+        Skipped(str(found), "points to a spec that is no longer installed; run 'spack install'"),
+        Skipped("py-a@1", "is not installed, or not linked into the view"),
+    )
+
+
 def test_bad_metadata_is_a_fault_and_the_rest_goes_on(site: Site) -> None:
     bad = site.install("py-bad", "1", "Version: 1\n")
     site.install("py-good", "1")
@@ -118,3 +130,16 @@ def test_both_kinds_of_metadata_of_one_spec_are_one_distribution(site: Site) -> 
     egg.write_text("Name: a\nVersion: 1\n")
     (site.view / site.library / "a-1.egg-info").symlink_to(egg)
     assert rows(inventory(site.finish())) == [("a", "1", "py-a@1", True)]
+
+
+@pytest.mark.parametrize("link", ["file", "directory"])
+def test_a_view_that_points_to_what_is_gone(site: Site, link: str) -> None:
+    """As after a rebuild of a ``spack develop`` spec, which changes no hash and so no view."""
+    dag_hash = site.install("py-a", "1", link=link)
+    shutil.rmtree(site.prefixes[dag_hash] / site.library / "a-1.dist-info")
+    [skipped] = inventory(site.finish()).skipped
+    file = site.view / site.library / "a-1.dist-info" / "METADATA"
+    assert skipped.reason == (
+        f"{file}: cannot be read (No such file or directory);"
+        " run 'spack env view disable' and 'spack env view enable'"
+    )
