@@ -37,8 +37,8 @@ def require() -> None:
     absent = missing()
     if absent:
         raise PyvariumError(
-            f"{', '.join(absent)}: missing for the Python that runs Spack ({sys.executable});"
-            " run 'spack pyvarium setup'"
+            f"{', '.join(absent)}: missing for {sys.executable};"
+            " run 'spack pyvarium setup', or install them there"
         )
 
 

@@ -473,8 +473,8 @@ def test_command_for_everybody(spack: Spack, clone: Path, wheels: Path, missing:
         run(*install, "--target", clone / "spack-pyvarium/libraries", "packaging", "tomlkit")
     done = spack("pyvarium", "sync", code=1)
     assert one_line(done) == (
-        "==> Error: packaging, tomlkit: missing for the Python that runs Spack"
-        f" ({spack.environ['SPACK_PYTHON']}); run 'spack pyvarium setup'"
+        "==> Error: packaging, tomlkit: missing for"
+        f" {spack.environ['SPACK_PYTHON']}; run 'spack pyvarium setup', or install them there"
         if missing
         else "==> Error: no Spack environment is active; choose one: spack -e NAME pyvarium ...,"
         " spack -D DIR pyvarium ..., or 'spack env activate'"
@@ -564,8 +564,8 @@ def test_libraries_missing_at_the_end_of_a_command(registered: Spack, clone: Pat
     write(registered.root / "env/spack.lock", EMPTY_LOCKFILE)
     done = registered("-D", registered.root / "env", "env", "status")
     assert one_line(done) == (
-        "==> Warning: pyvarium: packaging, tomlkit: missing for the Python that runs Spack"
-        f" ({registered.environ['SPACK_PYTHON']}); run 'spack pyvarium setup'"
+        "==> Warning: pyvarium: packaging, tomlkit: missing for"
+        f" {registered.environ['SPACK_PYTHON']}; run 'spack pyvarium setup', or install them there"
     )
 
 
