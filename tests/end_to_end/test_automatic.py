@@ -284,9 +284,14 @@ def test_off_by_admin(spack: Spack, new_environment: NewEnvironment) -> None:
     assert (done.said, environment.text) == ([], PYPROJECT)
 
 
+def heed_interrupts() -> None:
+    """A shell starts what runs in the background with interrupts ignored, and children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_install(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-waiting")
-    process = spack.start("-D", environment.path, "install")
+    process = spack.start("-D", environment.path, "install", preexec_fn=heed_interrupts)
     assert any("py-waiting" in line and "install" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
     done = finish(process)
