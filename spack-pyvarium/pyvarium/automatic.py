@@ -10,8 +10,9 @@ truth is looked at whenever a command may have changed it, or a hook has left it
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from typing import Iterator, Optional
+from typing import Iterator
 
 from . import files, mark, pyproject, settings, spack_api
 from .errors import PyvariumError
@@ -44,31 +45,29 @@ def after_command() -> Iterator[str]:
 
 def _sync(environment: Environment) -> Iterator[str]:
     """Sync where the policy wants it; a file is not even parsed where its content is not asked."""
-    forced, configured = spack_api.forced_policy(), spack_api.configured_policy()
-    variable = os.environ.get(settings.VARIABLE)
-
-    def policy(auto_sync: bool) -> Policy:
-        return settings.resolve(
-            forced=forced, variable=variable, auto_sync=auto_sync, configured=configured
-        ).policy
-
-    if policy(True) is Policy.OFF:
+    resolve = functools.partial(
+        settings.resolve,
+        forced=spack_api.forced_policy(),
+        variable=os.environ.get(settings.VARIABLE),
+        configured=spack_api.configured_policy(),
+    )
+    policy = resolve(auto_sync=True).policy
+    if policy is Policy.OFF:
         return
     data = files.read_optional(environment.pyproject)
-    if policy(True) is Policy.OPTED_IN and b"pyvarium" not in (data or b""):
+    if policy is Policy.OPTED_IN and b"pyvarium" not in (data or b""):
         return
-    owned: Optional[pyproject.Owned] = None
+    owned = pyproject.Owned()
     if data is not None:
         owned = pyproject.owned(data.decode("utf-8", "replace"), str(environment.pyproject))
-    chosen = policy(owned is None or owned.auto_sync)
-    opted_in = owned is not None and owned.opted_in
-    if settings.acts(chosen, exists=data is not None, opted_in=opted_in):
+    policy = resolve(auto_sync=owned.auto_sync).policy
+    if settings.acts(policy, exists=data is not None, opted_in=owned.opted_in):
         changes = sync(environment)
         if changes:
             yield f"pyvarium: {changes.pyproject.path}: {changes}"
         faults = (one for one in changes.inventory.skipped if one.fault)
         yield from (f"Warning: pyvarium: {one}" for one in faults)
-    elif chosen is Policy.EXISTING and data is None:
+    elif policy is Policy.EXISTING and data is None:
         yield from _hint(environment)
 
 
