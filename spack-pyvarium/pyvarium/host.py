@@ -167,10 +167,8 @@ def prepare(
     host.spack.chmod(0o755)
 
     report("looking for compilers and build tools")
-    # Spack runs what it finds, and some of that, such as rustup's rustc, leaves files in HOME.
-    home = str(prefix / "cache")
-    _run([host.spack, "compiler", "find", "--scope", "user"], HOME=home)
-    _run([host.spack, "external", "find", "--scope", "user", *EXTERNALS], HOME=home)
+    _run([host.spack, "compiler", "find", "--scope", "user"])
+    _run([host.spack, "external", "find", "--scope", "user", *EXTERNALS])
     _write_preparation(prefix, complete)
     return host
 
@@ -341,7 +339,7 @@ def _family() -> str:
     return {"arm64": "aarch64", "AMD64": "x86_64"}.get(machine, machine)
 
 
-def _run(command: Sequence[object], stdin: str = "", **variables: str) -> str:
+def _run(command: Sequence[object], stdin: str = "") -> str:
     """Run a command apart from whatever Spack and Python stack are active; return its stdout."""
     arguments = [str(argument) for argument in command]
     environ = {
@@ -349,7 +347,7 @@ def _run(command: Sequence[object], stdin: str = "", **variables: str) -> str:
         for key, value in os.environ.items()
         if not key.startswith("SPACK_") and key not in ("PYTHONHOME", "PYTHONPATH")
     }
-    environ.update(variables, GIT_TERMINAL_PROMPT="0")
+    environ["GIT_TERMINAL_PROMPT"] = "0"
     try:
         done = subprocess.run(arguments, env=environ, input=stdin, capture_output=True, text=True)
     except OSError as error:
