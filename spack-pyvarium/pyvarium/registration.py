@@ -8,8 +8,8 @@ no failure in it reaches Spack. It is written for every Python that Spack suppor
 is this module that must say so where Python is too old for the rest.
 
 There are two ways here: the entry point ``spack.config`` of the installed distribution calls
-``scope`` (``spack.config.config_paths_from_entry_points``), and an entry of ``include.yaml`` runs
-this file in its ``when`` (``spack.config.OptionalInclude``) and calls ``register``.
+``scope`` (``spack.config.config_paths_from_entry_points``), and an entry of ``include.yaml``
+imports this module in its ``when`` (``spack.config.OptionalInclude``) and calls ``register``.
 """
 
 import atexit

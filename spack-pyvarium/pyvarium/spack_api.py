@@ -29,7 +29,7 @@ from .settings import Setting, parse_policy
 SECTION = "pyvarium"
 AUTO_SYNC = "auto-sync"
 
-#: How the names of scopes begin that are files of Spack, of a distribution, or no file at all.
+#: The names of scopes that are files of Spack, of a distribution, or no file at all.
 _INTERNAL = re.compile(r"(_builtin|command_line|spack|defaults([:/].*)?|plugin-.*)\Z")
 
 
