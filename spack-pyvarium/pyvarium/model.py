@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, Tuple
@@ -17,6 +18,22 @@ Locate = Callable[[str], Optional[Path]]
 def nowhere(_: str) -> Optional[Path]:
     """Answer for a reader that has files only, and no store to ask."""
     return None
+
+
+class Backend(str, enum.Enum):
+    """The tool that installs from the package index on top of what Spack provides."""
+
+    UV = "uv"
+    POETRY = "poetry"
+    PDM = "pdm"
+    PIP = "pip"
+
+
+class Mode(str, enum.Enum):
+    """How an installer learns what Spack provides."""
+
+    BOUND = "bound"  # Shims are the only source of it: Spack's metadata, Spack's machine.
+    PORTABLE = "portable"  # Pins alone: the project also installs from the index, without Spack.
 
 
 @dataclass(frozen=True)
