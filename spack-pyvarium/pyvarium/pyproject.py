@@ -31,10 +31,7 @@ GROUP = ("dependency-groups", "spack")
 LOCKFILE_DIGEST = ("tool", "pyvarium", "lockfile-digest")
 PINS_DIGEST = ("tool", "pyvarium", "pins-digest")
 
-_MARKER = "e6f0c0de-spack-pyvarium-marker"
 _COMMENT = "# Provided by Spack. Kept in step by 'spack pyvarium sync': put your own elsewhere."
-#: The tokens of an array that holds strings without quotes in them. Comments end at their line.
-_TOKEN = re.compile(r"""(?P<comment>\#[^\r\n]*)|(?P<string>"[^"]*"|'[^']*')|(?P<line>\n)""")
 
 
 @dataclass(frozen=True)
@@ -107,14 +104,6 @@ def new_text(name: str, python: Optional[str]) -> str:
     return "\n".join([*lines, "dependencies = []", ""])
 
 
-def _parse(text: str, subject: str) -> Dict[str, Any]:
-    try:
-        return _load(text)
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise PyprojectError(f"{subject}: is not valid TOML ({reason}); mend it") from None
-
-
 def _table(data: Mapping[str, Any], keys: Sequence[str], subject: str) -> Mapping[str, Any]:
     for position, key in enumerate(keys, start=1):
         data = data.get(key, {})
@@ -150,158 +139,3 @@ def _pins(group: object, subject: str) -> Tuple[Pin, ...]:
     return tuple(pins)
 
 
-def _with_value(text: str, keys: Sequence[str], value: str, subject: str) -> str:
-    """Set a key to a value given as TOML text: the first proposal that means what it should.
-
-    Each proposal keeps the user's bytes by how it is made; whether it also sets the right key
-    depends on how the file is written (``[table]``, dotted keys, inline tables), which is seen by
-    parsing the result.
-    """
-    newline = "\r\n" if "\r\n" in text else "\n"
-    value = value.replace("\n", newline)
-    expected = _expected(_load(text), keys, value)
-    for propose in (_replaced, _added_to_table, _appended, _placed_by_tomlkit):
-        for proposal in propose(text, keys, value, newline):
-            if _meaning(proposal) == expected:
-                return proposal
-    raise PyprojectError(
-        f"{subject}: {'.'.join(keys)} cannot be set without touching your text;"
-        f" write a plain [{'.'.join(keys[:-1])}] table"
-    )
-
-
-def _span(text: str, keys: Sequence[str]) -> Optional[Tuple[int, int]]:
-    """Where the value of a key starts and ends in the text, if the key is there."""
-    marked = _expected(_load(text), keys, f'"{_MARKER}"')
-    key = re.compile(rf"""(?<![\w-])["']?{re.escape(keys[-1])}["']?[ \t]*=[ \t]*""")
-    for match in key.finditer(text):
-        start = match.end()
-        for end in _value_ends(text, start):
-            if _meaning(f'{text[:start]}"{_MARKER}"{text[end:]}') == marked:
-                return start, end
-    return None
-
-
-def _value_ends(text: str, start: int) -> Iterator[int]:
-    """Where a value may end: an array at one of the brackets behind it, others on their line."""
-    if text.startswith("[", start):
-        yield from (match.end() for match in re.compile(r"\]").finditer(text, start))
-    else:
-        match = re.compile(r"""("[^"\n]*"|'[^'\n]*'|[^\s,#}]*)""").match(text, start)
-        if match:
-            yield match.end()
-
-
-def _replaced(text: str, keys: Sequence[str], value: str, _: str) -> Iterator[str]:
-    span = _span(text, keys)
-    if span is not None:
-        yield text[: span[0]] + value + text[span[1] :]
-
-
-def _added_to_table(text: str, keys: Sequence[str], value: str, newline: str) -> Iterator[str]:
-    """A line of its own in a ``[table]``, before the space or the comments that end it."""
-    names = r"[ \t]*\.[ \t]*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:-1])
-    header = re.compile(rf"^[ \t]*\[[ \t]*{names}[ \t]*\][^\n]*(\n|\Z)", re.MULTILINE)
-    for match in header.finditer(text):
-        following = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, match.end())
-        body = text[match.end() : following.start() if following else len(text)]
-        lines = body.splitlines(keepends=True)
-        used = len(lines)
-        while used and lines[used - 1].strip()[:1] in ("", "#"):
-            used -= 1
-        # A line that looks like a header may stand in a value of several lines: it then takes a
-        # later end. An empty table takes the line behind its header.
-        for count in (used, *range(len(lines), -1, -1)):
-            position = match.end() + sum(map(len, lines[:count]))
-            gap = "" if text[:position].endswith("\n") else newline
-            line = f"{keys[-1]} = {value}{newline}"
-            yield text[:position] + gap + line + text[position:]
-
-
-def _placed_by_tomlkit(text: str, keys: Sequence[str], value: str, _: str) -> Iterator[str]:
-    """Wherever tomlkit puts a key that is missing: inline tables, dotted keys."""
-    import tomlkit  # Here, since every Spack command that installs would pay for it.
-    from tomlkit.items import InlineTable
-
-    document = tomlkit.parse(text)
-    parent: Any = document
-    for key in keys[:-1]:
-        if key not in parent:
-            if not isinstance(parent, InlineTable):
-                return
-            parent[key] = tomlkit.inline_table()
-        parent = parent[key]
-    parent[keys[-1]] = _MARKER
-    dumped = tomlkit.dumps(document)
-    common = len(os.path.commonprefix([text, dumped]))
-    if dumped.endswith(text[common:]):
-        yield dumped.replace(f'"{_MARKER}"', value)
-
-
-def _appended(text: str, keys: Sequence[str], value: str, newline: str) -> Iterator[str]:
-    """A new table at the end of the file."""
-    gap = "" if not text else newline if text.endswith("\n") else newline * 2
-    yield f"{text}{gap}[{'.'.join(keys[:-1])}]{newline}{keys[-1]} = {value}{newline}"
-
-
-def _expected(data: Dict[str, Any], keys: Sequence[str], value: str) -> Dict[str, Any]:
-    expected = copy.deepcopy(data)
-    table = expected
-    for key in keys[:-1]:
-        table = table.setdefault(key, {})
-    table[keys[-1]] = _load(f"value = {value}")["value"]
-    return expected
-
-
-def _meaning(text: str) -> Optional[Dict[str, Any]]:
-    """What a text means, None where it is not valid."""
-    try:
-        return _load(text)
-    except ValueError:
-        return None
-
-
-def _load(text: str) -> Dict[str, Any]:
-    """Parse TOML, with Python's own parser where it has one; raises ValueError."""
-    if sys.version_info >= (3, 11):
-        return tomllib.loads(text)
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        data: Dict[str, Any] = tomlkit.parse(text).unwrap()
-    except (TOMLKitError, TypeError, AttributeError) as error:  # It fails in its own ways too.
-        raise ValueError(str(error)) from None
-    return data
-
-
-def _render_array(array: str, pins: Sequence[Pin]) -> str:
-    """Render an array with one pin a line, and with the comments that the given one has.
-
-    Raises ValueError where the strings in it are written in another way than plainly.
-    """
-    names = {pin.name for pin in pins}
-    head: List[str] = []
-    before: Dict[str, List[str]] = {}
-    behind: Dict[str, str] = {}
-    pending = head
-    name = None  # Of the pin that a comment on this line belongs to.
-    for token in _TOKEN.finditer(array):
-        if token["line"]:
-            name = None
-        elif token["string"]:
-            name = parse_pin(token["string"][1:-1]).name
-            if pending is head:
-                pending = []
-            elif name in names:
-                before[name], pending = pending, []
-        elif name is None:
-            pending.append(token["comment"].rstrip())
-        else:
-            behind[name] = "  " + token["comment"].rstrip()
-    lines = list(head)
-    for pin in pins:
-        lines += [*before.get(pin.name, ()), f'"{pin}",{behind.get(pin.name, "")}']
-    if pending is not head:
-        lines += pending
-    return "\n".join(["[", *(f"    {line}" for line in lines), "]"])
