@@ -3,34 +3,29 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 """Read and change the keys we own in the text of ``pyproject.toml``, and nothing else.
 
-A change is a splice of text, so what is not spliced is the user's to the byte. Where to splice is
-proposed by the look of the text and decided by its meaning: the first proposal is taken that, when
-parsed, differs from the file as it was in the one key that is to change. The formats are those of
-PEP 518 (``[tool]``), PEP 621 (``[project]``) and PEP 735 (``[dependency-groups]``).
+The formats are those of PEP 518 (``[tool]``), PEP 621 (``[project]``) and PEP 735
+(``[dependency-groups]``). The keys that the backends need are in ``backends``.
 """
 
 from __future__ import annotations
 
-import copy
-import os
 import re
-import sys
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from packaging.utils import canonicalize_name
 
 from .errors import PyprojectError
-from .model import Pin
+from .model import Backend, Mode, Pin
 from .pins import digest, parse_pin
-
-if sys.version_info >= (3, 11):
-    import tomllib
+from .toml_text import parse, with_strings, with_value, without
 
 GROUP = ("dependency-groups", "spack")
-LOCKFILE_DIGEST = ("tool", "pyvarium", "lockfile-digest")
-PINS_DIGEST = ("tool", "pyvarium", "pins-digest")
+TABLE = ("tool", "pyvarium")
+LOCKFILE_DIGEST = (*TABLE, "lockfile-digest")
+PINS_DIGEST = (*TABLE, "pins-digest")
 
+_Choice = TypeVar("_Choice", Backend, Mode)
 _COMMENT = "# Provided by Spack. Kept in step by 'spack pyvarium sync': put your own elsewhere."
 
 
@@ -40,7 +35,8 @@ class Owned:
 
     ``pins`` is None where there is no group. The digests are those of the lockfile that the pins
     were made from and of the pins as they were written, None where they are missing. ``opted_in``
-    tells whether there is a ``[tool.pyvarium]``, ``auto_sync`` is the user's switch in it.
+    tells whether there is a ``[tool.pyvarium]``, ``auto_sync`` is the user's switch in it, and
+    ``backend`` and ``mode`` the user's choice, None where there is none.
     """
 
     pins: Optional[Tuple[Pin, ...]] = None
@@ -48,19 +44,23 @@ class Owned:
     pins_digest: Optional[str] = None
     opted_in: bool = False
     auto_sync: bool = True
+    backend: Optional[Backend] = None
+    mode: Optional[Mode] = None
 
 
 def owned(text: str, subject: str) -> Owned:
     """Read the keys we own; ``subject`` names the file in a PyprojectError."""
-    data = _parse(text, subject)
+    data = parse(text, subject)
     group = _table(data, GROUP[:-1], subject).get(GROUP[-1])
-    table = _table(data, ("tool", "pyvarium"), subject)
+    table = _table(data, TABLE, subject)
     return Owned(
         pins=None if group is None else _pins(group, subject),
         lockfile_digest=_setting(table, LOCKFILE_DIGEST[-1], str, None, subject),
         pins_digest=_setting(table, PINS_DIGEST[-1], str, None, subject),
         opted_in="pyvarium" in _table(data, ("tool",), subject),
         auto_sync=_setting(table, "auto-sync", bool, True, subject),
+        backend=_choice(table, "backend", Backend, subject),
+        mode=_choice(table, "mode", Mode, subject),
     )
 
 
@@ -73,21 +73,20 @@ def with_pins(
     stand before, those behind a pin go with it. What this returns, it returns unchanged.
     """
     if old.pins != tuple(pins):
-        span = _span(text, GROUP)
-        array = f"[\n{_COMMENT}\n]" if span is None else text[slice(*span)]
-        try:
-            value = _render_array(array, pins)
-        except ValueError:
-            raise PyprojectError(
-                f"{subject}: {'.'.join(GROUP)} has strings of several lines or with escapes;"
-                " write them plainly"
-            ) from None
-        text = _with_value(text, GROUP, value, subject)
+        lines = [str(pin) for pin in pins]
+        text = with_strings(text, GROUP, lines, subject, same=_name_of, head=_COMMENT)
     if old.lockfile_digest != lockfile_digest:
-        text = _with_value(text, LOCKFILE_DIGEST, f'"{lockfile_digest}"', subject)
+        text = with_value(text, LOCKFILE_DIGEST, lockfile_digest, subject)
     if old.pins_digest != digest(pins):
-        text = _with_value(text, PINS_DIGEST, f'"{digest(pins)}"', subject)
+        text = with_value(text, PINS_DIGEST, digest(pins), subject)
     return text
+
+
+def with_setting(text: str, key: str, value: Optional[Union[str, bool]], subject: str) -> str:
+    """Set a key of ``[tool.pyvarium]``, or remove it (None)."""
+    if value is None:
+        return without(text, (*TABLE, key), subject)
+    return with_value(text, (*TABLE, key), value, subject)
 
 
 def new_text(name: str, python: Optional[str]) -> str:
@@ -122,6 +121,19 @@ def _setting(table: Mapping[str, Any], key: str, kind: type, default: Any, subje
     return value
 
 
+def _choice(
+    table: Mapping[str, Any], key: str, kind: Type[_Choice], subject: str
+) -> Optional[_Choice]:
+    if key not in table:
+        return None
+    try:
+        return kind(table[key])
+    except ValueError:
+        known = ", ".join(one.value for one in kind)
+        name = ".".join((*TABLE, key))
+        raise PyprojectError(f"{subject}: {name} is {table[key]!r}; use one of {known}") from None
+
+
 def _pins(group: object, subject: str) -> Tuple[Pin, ...]:
     name = ".".join(GROUP)
     if not isinstance(group, list):
@@ -139,3 +151,5 @@ def _pins(group: object, subject: str) -> Tuple[Pin, ...]:
     return tuple(pins)
 
 
+def _name_of(pin: str) -> str:
+    return parse_pin(pin).name
