@@ -46,12 +46,12 @@ def after_command() -> Iterator[str]:
 def _sync(environment: Environment) -> Iterator[str]:
     """Sync where the policy wants it; a file is not even parsed where its content is not asked."""
     resolve = functools.partial(
-        settings.resolve,
+        settings.resolve_policy,
         forced=spack_api.forced_policy(),
         variable=os.environ.get(settings.VARIABLE),
         configured=spack_api.configured_policy(),
     )
-    policy = resolve(auto_sync=True).policy
+    policy = resolve(auto_sync=True).value
     if policy is Policy.OFF:
         return
     data = files.read_optional(environment.pyproject)
@@ -60,7 +60,7 @@ def _sync(environment: Environment) -> Iterator[str]:
     owned = pyproject.Owned()
     if data is not None:
         owned = pyproject.owned(data.decode("utf-8", "replace"), str(environment.pyproject))
-    policy = resolve(auto_sync=owned.auto_sync).policy
+    policy = resolve(auto_sync=owned.auto_sync).value
     if settings.acts(policy, exists=data is not None, opted_in=owned.opted_in):
         changes = sync(environment)
         if changes:

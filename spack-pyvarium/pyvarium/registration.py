@@ -46,6 +46,16 @@ SCHEMA = {
                         {"type": "boolean", "enum": [False]},
                     ]
                 },
+                "backend": {"anyOf": [{"type": "string", "enum": ["uv", "poetry", "pdm", "pip"]}]},
+                "mode": {"anyOf": [{"type": "string", "enum": ["bound", "portable"]}]},
+                "tools": {
+                    "type": "object",
+                    "default": {},
+                    "additionalProperties": False,
+                    "properties": {
+                        name: {"type": "string"} for name in ("uv", "poetry", "pdm", "pip")
+                    },
+                },
             },
         }
     },

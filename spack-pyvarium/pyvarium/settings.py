@@ -1,18 +1,22 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Where automatic sync acts: one policy out of four places. Pure."""
+"""The settings: what they may hold, and which of several places each is taken from. Pure."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Optional
+from typing import Generic, Mapping, Optional, Type, TypeVar
 
 from .errors import PyvariumError
+from .model import Backend, Mode
 
 #: The environment variable; it holds a policy.
 VARIABLE = "SPACK_PYVARIUM"
+
+Value = TypeVar("Value")
+Choice = TypeVar("Choice", bound=enum.Enum)
 
 
 class Policy(str, enum.Enum):
@@ -25,39 +29,86 @@ class Policy(str, enum.Enum):
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A policy and where it comes from, for the user to find it."""
+class Setting(Generic[Value]):
+    """A value and where it comes from, for the user to find it."""
 
-    policy: Policy
+    value: Value
     origin: str
 
 
-def parse_policy(value: object, origin: str) -> Setting:
-    """Parse a policy; YAML may have read ``off`` as a boolean. Raises PyvariumError."""
-    if value is False:
-        return Setting(Policy.OFF, origin)
+AUTO_SYNC = "auto-sync"
+BACKEND = "backend"
+MODE = "mode"
+
+
+def tool_key(backend: Backend) -> str:
+    """The key of the path of a backend's program."""
+    return f"tools.{backend.value}"
+
+
+#: Every key, and the values it may have; None for a path.
+KINDS: Mapping[str, Optional[Type[enum.Enum]]] = {
+    AUTO_SYNC: Policy,
+    BACKEND: Backend,
+    MODE: Mode,
+    **{tool_key(backend): None for backend in Backend},
+}
+
+
+def parse(kind: Type[Choice], value: object, origin: str) -> Setting[Choice]:
+    """Parse one of the values that a setting may have; raises PyvariumError."""
     try:
-        return Setting(Policy(value), origin)
+        return Setting(kind(value), origin)
     except ValueError:
-        known = ", ".join(policy.value for policy in Policy)
-        raise PyvariumError(f"{origin}: {value!r} is not a policy; use one of {known}") from None
+        known = ", ".join(one.value for one in kind)
+        name = kind.__name__.lower()
+        raise PyvariumError(f"{origin}: {value!r} is not a {name}; use one of {known}") from None
 
 
-def resolve(
+def parse_policy(value: object, origin: str) -> Setting[Policy]:
+    """Parse a policy; YAML may have read ``off`` as a boolean. Raises PyvariumError."""
+    return Setting(Policy.OFF, origin) if value is False else parse(Policy, value, origin)
+
+
+def resolve_policy(
     *,
-    forced: Optional[Setting],
+    forced: Optional[Setting[Policy]],
     variable: Optional[str],
     auto_sync: bool,
-    configured: Optional[Setting],
-) -> Setting:
+    configured: Optional[Setting[Policy]],
+) -> Setting[Policy]:
     """Choose the strongest setting: forced by an admin, variable, project, Spack configuration."""
     if forced is not None:
         return forced
     if variable:
         return parse_policy(variable, VARIABLE)
     if not auto_sync:
-        return Setting(Policy.OFF, "tool.pyvarium.auto-sync")
+        return Setting(Policy.OFF, in_project(AUTO_SYNC))
     return configured or Setting(Policy.EXISTING, "default")
+
+
+def resolve_mode(project: Optional[Mode], configured: Optional[Setting[object]]) -> Setting[Mode]:
+    """Choose the project's mode, else that of Spack's configuration; raises PyvariumError."""
+    chosen = _resolve(MODE, Mode, project, configured)
+    return chosen or Setting(Mode.BOUND, "default")
+
+
+def resolve_backend(
+    project: Optional[Backend],
+    configured: Optional[Setting[object]],
+    found: Optional[Backend],
+) -> Optional[Setting[Backend]]:
+    """Choose the backend as ``resolve_mode`` does, else the one that the project's file uses.
+
+    None where nothing tells. Raises PyvariumError.
+    """
+    chosen = _resolve(BACKEND, Backend, project, configured)
+    return chosen or (None if found is None else Setting(found, "found"))
+
+
+def in_project(key: str) -> str:
+    """The origin of what a project's ``pyproject.toml`` says."""
+    return f"tool.pyvarium.{key}"
 
 
 def acts(policy: Policy, *, exists: bool, opted_in: bool) -> bool:
@@ -68,3 +119,16 @@ def acts(policy: Policy, *, exists: bool, opted_in: bool) -> bool:
         Policy.ALL: True,
         Policy.OPTED_IN: opted_in,
     }[policy]
+
+
+def _resolve(
+    key: str,
+    kind: Type[Choice],
+    project: Optional[Choice],
+    configured: Optional[Setting[object]],
+) -> Optional[Setting[Choice]]:
+    if project is not None:
+        return Setting(project, in_project(key))
+    if configured is not None:
+        return parse(kind, configured.value, configured.origin)
+    return None

@@ -17,15 +17,14 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pyvarium
 
-from . import configuration, files, libraries, registration, spack_api
+from . import libraries, registration, scopes, spack_api
 from .errors import FileError, PyvariumError
 from .files import FileChange
-from .settings import VARIABLE, Policy, Setting, resolve
-from .spack_api import SectionFile
+from .settings import AUTO_SYNC, VARIABLE, Policy, Setting, resolve_policy
 
 DISTRIBUTION = "spack-pyvarium"
 
@@ -92,9 +91,8 @@ def is_ours(entry: str) -> bool:
     return "pyvarium.registration" in entry
 
 
-def is_policy(entry: str) -> bool:
-    """Whether an entry of ``pyvarium.yaml`` is a policy; one with ``::`` is the admin's own."""
-    return re.match(rf"\s*(['\"]?){spack_api.AUTO_SYNC}\1:(?!:)", entry) is not None
+#: Whether an entry of ``pyvarium.yaml`` is a policy.
+is_policy = scopes.is_key(AUTO_SYNC)
 
 
 def state() -> State:
@@ -114,7 +112,7 @@ def state() -> State:
         repository=_is_in(root, spack_api.repository_roots()),
         templates=_is_in(extension / "templates", spack_api.template_directories()),
         libraries={name: _version(name) for name in libraries.NAMES},
-        policy=policy.policy.value,
+        policy=policy.value.value,
         policy_origin=policy.origin,
     )
 
@@ -135,7 +133,9 @@ def register(scope: str, policy: Optional[Policy], source: Optional[Path] = None
             f" install the distribution: {sys.executable} -m pip install {root}"
         )
     else:
-        include = _changed(spack_api.section_file(scope, "include"), include_entry(root), is_ours)
+        include = scopes.changed(
+            spack_api.section_file(scope, "include"), include_entry(root), is_ours
+        )
     if libraries.missing():
         libraries.install(libraries.DIRECTORY, source=source)
         libraries.require()
@@ -156,7 +156,7 @@ def unregister(scope: Optional[str]) -> Iterator[str]:
     for name in spack_api.scopes() if scope is None else (scope,):
         for section, ours in [*sections, (spack_api.SECTION, is_policy)]:
             try:
-                change = _changed(spack_api.section_file(name, section), "", ours)
+                change = scopes.changed(spack_api.section_file(name, section), "", ours)
                 if change.write():
                     yield f"{change.path}: entry removed"
                 if change and change.after is None:
@@ -178,61 +178,25 @@ def unregister(scope: Optional[str]) -> Iterator[str]:
 
 def _setting(scope: str, policy: Optional[Policy]) -> Optional[FileChange]:
     """Plan to set a policy; where many share a scope, one that surprises nobody of them."""
-    file = spack_api.section_file(scope, spack_api.SECTION)
     if policy is None:
-        if scope.startswith(("user", "env:")) or _entries(file):
+        file = spack_api.section_file(scope, spack_api.SECTION)
+        there = (entry.startswith(AUTO_SYNC) for entry in scopes.entries(file))
+        if scope.startswith(("user", "env:")) or any(there):
             return None
         policy = Policy.OPTED_IN
-    if len(file.keys) > 1:
-        raise PyvariumError(f"{file.path}: cannot hold auto-sync; use another --scope")
-    if any(not is_policy(entry) for entry in _entries(file)):
-        raise PyvariumError(f"{file.path}: forces auto-sync by '::'; change it there")
-    return _changed(file, f"{spack_api.AUTO_SYNC}: '{policy.value}'\n", is_policy)
-
-
-def _changed(file: SectionFile, entry: str, ours: Callable[[str], bool]) -> FileChange:
-    """Plan to have this entry (none: "") and no other of ours; raises PyvariumError."""
-    before = files.read_optional(file.path)
-    entries = _entries(file)
-    wanted = spack_api.parse_entries(configuration.with_entry("", file.keys, entry), file)
-    if list(filter(ours, entries)) == wanted:
-        return FileChange(file.path, before, before)
-    after = configuration.without_entries(_decode(before), file.keys, ours)
-    if entry:
-        after = configuration.with_entry(after, file.keys, entry)
-    # Spack reads the result before anybody else: all that stood there must stand there still.
-    expected = [*wanted, *(one for one in entries if not ours(one))]
-    try:
-        same = spack_api.parse_entries(after, file) == expected
-    except PyvariumError:
-        same = False
-    if not same:
-        raise PyvariumError(
-            f"{file.path}: '{file.keys[-1]}' is not written with one entry a line; rewrite it so,"
-            " or use another --scope"
-        )
-    data = after.encode("utf-8", "surrogateescape") if after.strip() else None
-    return FileChange(file.path, before, data)
-
-
-def _entries(file: SectionFile) -> List[str]:
-    return spack_api.parse_entries(_decode(files.read_optional(file.path)), file)
-
-
-def _decode(data: Optional[bytes]) -> str:
-    return (data or b"").decode("utf-8", "surrogateescape")
+    return scopes.with_setting(scope, AUTO_SYNC, policy.value)
 
 
 def _registered_scopes() -> Tuple[str, ...]:
     if not spack_api.has_includes():
         return ()
     names = spack_api.scopes()
-    entries = (_entries(spack_api.section_file(name, "include")) for name in names)
+    entries = (scopes.entries(spack_api.section_file(name, "include")) for name in names)
     return tuple(name for name, ours in zip(names, entries) if any(map(is_ours, ours)))
 
 
-def _policy() -> Setting:
-    return resolve(
+def _policy() -> Setting[Policy]:
+    return resolve_policy(
         forced=spack_api.forced_policy(),
         variable=os.environ.get(VARIABLE),
         auto_sync=True,  # What a project says is its own.

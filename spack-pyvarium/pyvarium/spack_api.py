@@ -23,11 +23,10 @@ import spack.store
 import spack.util.spack_yaml
 
 from .errors import PyvariumError
-from .model import Environment
-from .settings import Setting, parse_policy
+from .model import Backend, Environment
+from .settings import AUTO_SYNC, Policy, Setting, parse_policy, tool_key
 
 SECTION = "pyvarium"
-AUTO_SYNC = "auto-sync"
 
 #: The names of scopes that are files of Spack, of a distribution, or no file at all.
 _INTERNAL = re.compile(r"(_builtin|command_line|spack|defaults([:/].*)?|plugin-.*)\Z")
@@ -73,24 +72,43 @@ def locate(dag_hash: str) -> Optional[Path]:
     return Path(record.path) if record and record.installed and record.path else None
 
 
-def forced_policy() -> Optional[Setting]:
+def forced_policy() -> Optional[Setting[Policy]]:
     """The policy that an admin forces on everybody, by ``auto-sync::`` in the lowest scope."""
-    return next((setting for setting, forced in _policies() if forced), None)
+    policies = (setting for setting, forced in _configured(AUTO_SYNC) if forced)
+    return _as_policy(next(policies, None))
 
 
-def configured_policy() -> Optional[Setting]:
+def configured_policy() -> Optional[Setting[Policy]]:
     """The policy of the highest scope that has one."""
-    return next((setting for setting, _ in reversed(list(_policies()))), None)
+    return _as_policy(configured(AUTO_SYNC))
 
 
-def _policies() -> Iterator[Tuple[Setting, bool]]:
-    """The policies in Spack's scopes, the lowest first, and whether ``::`` marks each."""
+def configured(key: str) -> Optional[Setting[object]]:
+    """The value that the highest scope which has this key gives it, such as ``tools.uv``."""
+    return next((setting for setting, _ in reversed(list(_configured(key)))), None)
+
+
+def configured_tool(backend: Backend) -> Optional[Setting[str]]:
+    """The path of a backend's program, with Spack's variables and ``~`` replaced."""
+    setting = configured(tool_key(backend))
+    return setting and Setting(_canonicalize_path(setting.value), setting.origin)
+
+
+def _as_policy(setting: Optional[Setting[object]]) -> Optional[Setting[Policy]]:
+    return setting and parse_policy(setting.value, setting.origin)
+
+
+def _configured(key: str) -> Iterator[Tuple[Setting[object], bool]]:
+    """The values of a key in Spack's scopes, the lowest first, and whether ``::`` marks each."""
+    *outer, last = key.split(".")
     for scope in spack.config.CONFIG.scopes.values():
-        section = scope.get_section(SECTION) or {}
-        for key, value in (section.get(SECTION) or {}).items():
-            if str(key) == AUTO_SYNC:
-                origin = f"scope {scope.name}"
-                yield parse_policy(value, origin), bool(getattr(key, "override", False))
+        table = scope.get_section(SECTION) or {}
+        for name in (SECTION, *outer):
+            table = table.get(name) or {}
+        for name, value in table.items():
+            if str(name) == last:
+                setting = Setting(value, f"scope {scope.name}")
+                yield setting, bool(getattr(name, "override", False))
 
 
 @dataclass(frozen=True)
@@ -145,9 +163,10 @@ def parse_entries(text: str, file: SectionFile) -> List[str]:
         reason = " ".join(str(error).split())
         raise PyvariumError(f"{file.path}: {reason}; mend it, or use another --scope") from None
     for key in file.keys:
-        value = (value or {}).get(key, (value or {}).get(f"{key}:"))  # ``key::`` overrides.
+        value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, dict):
-        return [f"{key}: {one}" for key, one in value.items()]
+        marks = (":" if getattr(key, "override", False) else "" for key in value)
+        return [f"{key}{mark}: {one}" for mark, (key, one) in zip(marks, value.items())]
     return [str(dict(one)) if isinstance(one, dict) else str(one) for one in value or ()]
 
 

@@ -1,12 +1,24 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-from typing import Optional
+import copy
+from typing import Optional, Tuple
 
 import pytest
 
 from pyvarium.errors import PyvariumError
-from pyvarium.settings import Policy, Setting, acts, parse_policy, resolve
+from pyvarium.model import Backend, Mode
+from pyvarium.registration import SCHEMA
+from pyvarium.settings import (
+    KINDS,
+    Policy,
+    Setting,
+    acts,
+    parse_policy,
+    resolve_backend,
+    resolve_mode,
+    resolve_policy,
+)
 
 FORCED = Setting(Policy.OFF, "scope site")
 CONFIGURED = Setting(Policy.ALL, "scope user")
@@ -24,20 +36,62 @@ CONFIGURED = Setting(Policy.ALL, "scope user")
     ids=["forced", "variable", "project", "configured", "default"],
 )
 def test_the_strongest_setting_wins(
-    forced: Optional[Setting],
+    forced: Optional[Setting[Policy]],
     variable: Optional[str],
     auto_sync: bool,
-    configured: Optional[Setting],
-    expected: Setting,
+    configured: Optional[Setting[Policy]],
+    expected: Setting[Policy],
 ) -> None:
-    assert (
-        resolve(forced=forced, variable=variable, auto_sync=auto_sync, configured=configured)
-        == expected
+    chosen = resolve_policy(
+        forced=forced, variable=variable, auto_sync=auto_sync, configured=configured
     )
+    assert chosen == expected
+
+
+@pytest.mark.parametrize(
+    ("project", "configured", "mode", "backend"),
+    [
+        (
+            True,
+            True,
+            (Mode.PORTABLE, "tool.pyvarium.mode"),
+            (Backend.PDM, "tool.pyvarium.backend"),
+        ),
+        (False, True, (Mode.BOUND, "scope user"), (Backend.UV, "scope user")),
+        (False, False, (Mode.BOUND, "default"), (Backend.POETRY, "found")),
+    ],
+    ids=["project", "configured", "default"],
+)
+def test_where_mode_and_backend_come_from(
+    project: bool, configured: bool, mode: Tuple[Mode, str], backend: Tuple[Backend, str]
+) -> None:
+    own_mode, own_backend = (Mode.PORTABLE, Backend.PDM) if project else (None, None)
+    modes, backends = (
+        Setting[object](value, "scope user") if configured else None for value in ("bound", "uv")
+    )
+    assert (
+        resolve_mode(own_mode, modes),
+        resolve_backend(own_backend, backends, Backend.POETRY),
+        resolve_backend(None, None, None),
+    ) == (Setting(*mode), Setting(*backend), None)
+
+
+def test_an_unknown_mode_is_an_error() -> None:
+    with pytest.raises(PyvariumError) as caught:
+        resolve_mode(None, Setting("fast", "scope user"))
+    assert str(caught.value) == "scope user: 'fast' is not a mode; use one of bound, portable"
+
+
+def test_spacks_schema_has_the_same_keys_and_values() -> None:
+    section = copy.deepcopy(SCHEMA)["properties"]["pyvarium"]["properties"]
+    tools = section.pop("tools")["properties"]
+    known = {key: value["anyOf"][0]["enum"] for key, value in section.items()}
+    known.update({f"tools.{key}": None for key in tools})
+    assert known == {key: kind and [one.value for one in kind] for key, kind in KINDS.items()}
 
 
 def test_yaml_may_read_off_as_a_boolean() -> None:
-    assert parse_policy(False, "scope user").policy is Policy.OFF
+    assert parse_policy(False, "scope user").value is Policy.OFF
 
 
 def test_an_unknown_policy_is_an_error() -> None:

@@ -9,11 +9,13 @@ from typing import Any, Dict, List, Optional
 import pytest
 import spack.config
 import spack.environment
+from spack.error import SpackError
 from spack.main import SpackCommand
 
 from conftest import EXTENSION, NewEnvironment
 from pyvarium import spack_api
 from pyvarium.errors import PyvariumError
+from pyvarium.model import Backend
 from pyvarium.settings import Policy, Setting
 
 
@@ -56,6 +58,31 @@ def test_policy_by_spacks_own_command() -> None:
     policies.append(spack_api.configured_policy())
     all_, off = Setting(Policy.ALL, "scope site"), Setting(Policy.OFF, "scope site")
     assert policies == [all_, off, off, None]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("mode", "portable"), ("backend", "pdm"), ("tools.uv", "/opt/bin/uv")]
+)
+def test_a_setting_by_spacks_own_command(key: str, value: str) -> None:
+    config = SpackCommand("config")
+    found = [spack_api.configured(key)]
+    for scope in ("site", "user"):
+        config("--scope", scope, "add", f"pyvarium:{key.replace('.', ':')}:{value}")
+        found.append(spack_api.configured(key))
+    assert found == [None, Setting(value, "scope site"), Setting(value, "scope user")]
+
+
+@pytest.mark.parametrize("line", ["mode:fast", "tools:conda:/opt/conda", "nope:1"])
+def test_spack_refuses_what_is_no_setting(line: str) -> None:
+    with pytest.raises(SpackError):
+        SpackCommand("config")("--scope", "site", "add", f"pyvarium:{line}")
+
+
+def test_paths_of_tools_are_as_everywhere_in_spack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    SpackCommand("config")("--scope", "site", "add", "pyvarium:tools:uv:~/bin/uv")
+    assert spack_api.configured_tool(Backend.UV) == Setting("/home/me/bin/uv", "scope site")
+    assert spack_api.configured_tool(Backend.PDM) is None
 
 
 def test_no_environment_is_active() -> None:
