@@ -36,6 +36,8 @@ RELEASES: Mapping[str, Optional[str]] = {
     "develop": "v2025.11.0",
 }
 
+DEFAULT_RELEASE = "v1.1.0"
+
 #: Build tools to take from the machine, as far as Spack finds them there. To build them would be
 #: most of the work of a first installation, and no Python distribution is the better for it.
 EXTERNALS: Tuple[str, ...] = (
@@ -111,7 +113,7 @@ class Preparation:
 
 def prepare(
     prefix: Path,
-    release: str = "v1.1.0",
+    release: str = DEFAULT_RELEASE,
     *,
     spack_root: Optional[Path] = None,
     python: Optional[str] = None,
@@ -133,7 +135,7 @@ def prepare(
         _check_unused(prefix)
     wanted = Preparation(
         origin,
-        _probe(python or sys.executable).executable if python or not earlier else earlier.python,
+        probe(python or sys.executable).executable if python or not earlier else earlier.python,
         os.path.abspath(source_cache or (earlier.source_cache if earlier else prefix / "sources")),
     )
     if earlier and wanted != replace(earlier, runner=None):
@@ -154,7 +156,7 @@ def prepare(
     if recipes:
         _clone(RECIPES_URL, recipes, prefix / "packages", report)
 
-    interpreter = _probe(wanted.python)
+    interpreter = probe(wanted.python)
     if not interpreter.headers:
         report(f"{interpreter.executable}: has no Python.h; extension modules will not compile")
     runner = _make_venv(interpreter, prefix / "python", report) or interpreter.executable
@@ -171,6 +173,12 @@ def prepare(
     _run([host.spack, "external", "find", "--scope", "user", *EXTERNALS])
     _write_preparation(prefix, complete)
     return host
+
+
+def register(host: Host, root: Path) -> None:
+    """Register the clone at ``root`` with a prepared Spack; raises HostError."""
+    extension = json.dumps(str(root / "spack-pyvarium"))
+    _run([host.spack, "-c", f"config:extensions:[{extension}]", "pyvarium", "setup"])
 
 
 def nearest_release(version: str) -> str:
@@ -327,7 +335,7 @@ def _make_venv(interpreter: Interpreter, target: Path, report: Report) -> Option
     return str(python)
 
 
-def _probe(python: str) -> Interpreter:
+def probe(python: str) -> Interpreter:
     try:
         return Interpreter(**json.loads(_run([python, "-"], stdin=_PROBE)))
     except ValueError:

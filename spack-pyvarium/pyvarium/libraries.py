@@ -29,6 +29,14 @@ OLDEST_PYTHON = "3.9"
 
 DIRECTORY = Path(pyvarium.root(), "spack-pyvarium", "libraries")
 
+#: What a user's pip may be told for good and that is wrong where we run it; and no word on pip
+#: itself after the last line, which is to say what is wrong.
+PIP_ENVIRON = {
+    "PIP_USER": "0",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+
 Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
@@ -79,11 +87,9 @@ def install(
             target = Path(temporary) / directory.name
             done = (run or _run)([*command, "--target", str(target), *REQUIREMENTS])
             if done.returncode:
-                lines = done.stderr.strip().splitlines() or ["no message"]
-                errors = [line for line in lines if line.lower().startswith("error")]
                 raise PyvariumError(
                     f"{directory}: the libraries could not be installed"
-                    f" ({(errors or lines)[-1].strip()}); fetch them elsewhere, by"
+                    f" ({last_error(done)}); fetch them elsewhere, by"
                     f" 'pip download --dest DIR {' '.join(NAMES)}', and add --libraries-from DIR"
                 )
             if directory.exists():
@@ -111,17 +117,17 @@ def find_installer(python: str) -> Optional[List[str]]:
     return None
 
 
+def last_error(done: subprocess.CompletedProcess[str]) -> str:
+    """The line in which a command, such as pip, says why it failed."""
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no message"]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines)[-1].strip()
+
+
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    # What a user's pip may be told for good and that is wrong where nothing is installed into any
-    # environment; and no word on pip itself after the last line, which is to say what is wrong.
-    environ = {
-        "PIP_USER": "0",
-        "PIP_REQUIRE_VIRTUALENV": "0",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
     return subprocess.run(
         command,
-        env={**os.environ, **environ},
+        env={**os.environ, **PIP_ENVIRON},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -9,10 +9,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
+from .files import FileChange
 from .model import Distribution, Inventory, Provided, Skipped
 
 if TYPE_CHECKING:
-    from .sync import Plan  # Needs the libraries, which ``setup`` is there to bring.
+    # These need the libraries, which ``setup`` is there to bring.
+    from .sync import Plan
+    from .tools import Installation
 
 #: What every command exits with; argparse itself uses 2 for wrong usage.
 OK, ERROR, DIFFERS = 0, 1, 3
@@ -39,6 +42,26 @@ def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_shown, value)) or "none"
     return {None: "none", True: "yes", False: "no"}.get(value, str(value))
+
+
+def installation(backend: str, made: Installation, change: FileChange, as_json: bool) -> Answer:
+    """The answer of ``setup`` for a backend, and where its program was named."""
+    tool = made.tool
+    if as_json:
+        answer = {
+            "backend": backend,
+            "configuration": str(change.path),
+            "installed": made.new,
+            "path": str(tool.path),
+            "version": tool.version,
+        }
+        return Answer(render_json(answer))
+    lines = [
+        f"{tool.path}: {backend} {tool.version} {'installed' if made.new else 'is there already'}"
+    ]
+    if change:
+        lines.append(f"{change.path}: tools.{backend} set")
+    return Answer("".join(f"{line}\n" for line in lines))
 
 
 def render_json(value: Dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Register spack-pyvarium with a Spack for good, show how it is registered, and undo it.
+"""Register spack-pyvarium with a Spack for good, show how it is registered, and undo it. Get what
+it works with: the backends, and a Spack of one's own.
 
 Only configuration is written, and only in the scope that was asked for: no file of Spack changes.
 """
@@ -17,14 +18,19 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 import pyvarium
 
-from . import libraries, registration, scopes, spack_api
+from . import host, libraries, registration, scopes, spack_api
 from .errors import FileError, PyvariumError
 from .files import FileChange
-from .settings import AUTO_SYNC, VARIABLE, Policy, Setting, resolve_policy
+from .host import Host, HostError, Report
+from .model import Backend
+from .settings import AUTO_SYNC, VARIABLE, Policy, Setting, resolve_policy, tool_key
+
+if TYPE_CHECKING:
+    from .tools import Installation
 
 DISTRIBUTION = "spack-pyvarium"
 
@@ -174,6 +180,48 @@ def unregister(scope: Optional[str]) -> Iterator[str]:
         yield f"left: remove it by {sys.executable} -m pip uninstall {DISTRIBUTION}"
     if left:
         raise left[0]
+
+
+def install_tool(
+    backend: Backend,
+    prefix: Path,
+    scope: str,
+    *,
+    version: Optional[str],
+    python: Optional[str],
+    report: Report,
+) -> Tuple[Installation, FileChange]:
+    """Install a backend and name its program in a scope; raises PyvariumError."""
+    from . import tools  # Needs the libraries, which ``register`` is there to bring.
+
+    path, key = str(tools.program(backend, prefix)), tool_key(backend)
+    if not path.isprintable() or spack_api.canonicalize_path(path) != path:
+        raise PyvariumError(
+            f"{prefix}: cannot stand in Spack's configuration; choose another path"
+        )
+    scopes.with_setting(scope, key, path)  # If the scope will not do, this is the time to say so.
+    installation = tools.install(backend, prefix, version=version, python=python, report=report)
+    change = scopes.with_setting(scope, key, path)
+    change.write()
+    return installation, change
+
+
+def prepare_spack(
+    prefix: Path, release: Optional[str], python: Optional[str], report: Report
+) -> Tuple[Host, bool]:
+    """Prepare a Spack of its own and register with it; returns whether the latter was possible."""
+    made = host.prepare(prefix, release or host.DEFAULT_RELEASE, python=python, report=report)
+    root = Path(pyvarium.root())
+    if not (root / "spack-pyvarium" / "pyvarium" / "registration.py").exists():
+        report(f"not registered: run {made.python} -m pip install {DISTRIBUTION}")
+        return made, False
+    try:
+        report("registering spack-pyvarium")
+        host.register(made, root)
+    except HostError as error:
+        report(f"not registered: {error}")
+        return made, False
+    return made, True
 
 
 def _setting(scope: str, policy: Optional[Policy]) -> Optional[FileChange]:

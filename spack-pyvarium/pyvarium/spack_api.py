@@ -91,7 +91,7 @@ def configured(key: str) -> Optional[Setting[object]]:
 def configured_tool(backend: Backend) -> Optional[Setting[str]]:
     """The path of a backend's program, with Spack's variables and ``~`` replaced."""
     setting = configured(tool_key(backend))
-    return setting and Setting(_canonicalize_path(setting.value), setting.origin)
+    return setting and Setting(canonicalize_path(setting.value), setting.origin)
 
 
 def _as_policy(setting: Optional[Setting[object]]) -> Optional[Setting[Policy]]:
@@ -147,7 +147,7 @@ def _absent_scopes() -> Iterator[Tuple[str, Path]]:
             if isinstance(entry, dict) and entry.get("name") and entry.get("optional"):
                 path = os.environ.get(entry.get("path_override_env_var", ""), entry.get("path"))
                 if path and spack.spec.eval_conditional(entry.get("when", "True")):
-                    yield entry["name"], Path(_canonicalize_path(path))
+                    yield entry["name"], Path(canonicalize_path(path))
 
 
 def has_includes() -> bool:
@@ -191,15 +191,16 @@ def repository_roots() -> Tuple[Path, ...]:
     """
     repositories = spack.config.get("repos")
     paths = repositories.values() if isinstance(repositories, dict) else repositories
-    return tuple(Path(_canonicalize_path(path)) for path in paths if isinstance(path, str))
+    return tuple(Path(canonicalize_path(path)) for path in paths if isinstance(path, str))
 
 
-def _canonicalize_path(path: str) -> str:
+def canonicalize_path(path: str) -> str:
+    """The path that Spack reads in its configuration, with variables and ``~`` replaced."""
     try:
-        from spack.config import canonicalize_path  # Since 1.2.
+        from spack.config import canonicalize_path as canonicalize  # Since 1.2.
     except ImportError:
-        from spack.util.path import canonicalize_path
-    return str(canonicalize_path(path))
+        from spack.util.path import canonicalize_path as canonicalize
+    return str(canonicalize(path))
 
 
 def version() -> str:

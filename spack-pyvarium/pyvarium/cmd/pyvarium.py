@@ -8,6 +8,7 @@ imported in the handlers, so that a missing library breaks nothing but this comm
 """
 
 import argparse
+import inspect
 import os
 import sys
 
@@ -59,10 +60,33 @@ def setup_parser(subparser):
         help="directory of wheels to take missing libraries from, without a package index",
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
+    _add_installations(setup)
 
 
-def _add(commands, name, handler):
-    text = handler.__doc__
+def _add_installations(setup):
+    """What ``setup WORD PREFIX`` installs; without a word, setup registers."""
+    words = setup.add_subparsers(
+        title="install something to work with", metavar="WORD", dest="pyvarium_setup"
+    )
+    words.required = False  # Spack's default is another one than Python's.
+    inherited = {"default": argparse.SUPPRESS}  # Else it would undo what stands before the word.
+    for backend in ("uv", "poetry", "pdm", "pip"):
+        tool = _add(words, backend, set_up_backend, set_up_backend.__doc__.format(backend))
+        tool.set_defaults(backend=backend)
+        tool.add_argument(
+            "--version", dest="tool_version", metavar="VERSION", help="default: the newest"
+        )
+        tool.add_argument("--scope", **inherited, help="scope to name it in (default: user)")
+    spack = _add(words, "spack", set_up_spack)
+    spack.add_argument("--release", help="release to clone, such as v1.1.0 or develop")
+    for parser in words.choices.values():
+        parser.add_argument("prefix", metavar="PREFIX", help="directory to make, or made before")
+        parser.add_argument("--python", help="interpreter to use (default: the one of this Spack)")
+        parser.add_argument("--json", action="store_true", **inherited, help="print it as JSON")
+
+
+def _add(commands, name, handler, text=None):
+    text = inspect.cleandoc(text or handler.__doc__)
     parser = commands.add_parser(
         name,
         help=text.splitlines()[0].rstrip("."),
@@ -126,6 +150,10 @@ def set_up(args):
     the clone if Spack's Python lacks them. No file of Spack is changed. From a fresh clone:
 
       spack -c "config:extensions:[CLONE/spack-pyvarium]" pyvarium setup
+
+    With a word, it installs what one works with and leaves the registration as it is:
+
+      spack pyvarium setup uv PREFIX
     """
     from pathlib import Path
 
@@ -152,6 +180,59 @@ def set_up(args):
     return _print(report.Answer("" if done else "nothing to do\n"))
 
 
+def set_up_backend(args):
+    """Install {0} into a directory of its own.
+
+    Makes a venv with {0} from the package index in PREFIX, or finds that it is there, and names
+    it in Spack's configuration, where later commands look for it. A newer version comes with
+    --version; what else stands in PREFIX is not touched.
+    """
+    from pathlib import Path
+
+    from pyvarium import libraries
+
+    if _registers(args):
+        return _usage("setup %s: takes no option of the registration" % args.backend)
+    libraries.require()
+    from pyvarium import report, setup
+    from pyvarium.model import Backend
+
+    installation, change = setup.install_tool(
+        Backend(args.backend),
+        Path(args.prefix),
+        args.scope or "user",
+        version=args.tool_version,
+        python=args.python,
+        report=_say,
+    )
+    return _print(report.installation(args.backend, installation, change, args.json))
+
+
+def set_up_spack(args):
+    """Clone and prepare a Spack in a directory of its own.
+
+    Brings matching recipes, and finds python, compilers and build tools of this machine. The Spack
+    in PREFIX neither reads nor writes the configuration of others; PREFIX can be removed as a
+    whole. Prints the path of its command.
+    """
+    from pathlib import Path
+
+    from pyvarium import report, setup
+
+    if _registers(args) or args.scope:
+        return _usage("setup spack: takes no option of the registration")
+    host, registered = setup.prepare_spack(Path(args.prefix), args.release, args.python, _say)
+    if args.json:
+        answer = {"spack": str(host.spack), "python": str(host.python), "registered": registered}
+        return _print(report.Answer(report.render_json(answer)))
+    return _print(report.Answer("%s\n" % host.spack))
+
+
+def _registers(args):
+    """Whether there are options that are only for a setup without a word."""
+    return args.status or args.remove or args.auto_sync or args.libraries_from
+
+
 def _environment():
     """The active environment, and the libraries that the core is about to import."""
     from pyvarium import libraries
@@ -164,11 +245,21 @@ def _environment():
 
 def _print(answer):
     for note in answer.notes:
-        sys.stderr.write("==> %s\n" % note)
+        _say(note)
     sys.stdout.write(answer.text)
     return answer.code
 
 
+def _say(line):
+    sys.stderr.write("==> %s\n" % line)
+    sys.stderr.flush()
+
+
 def _error(message):
-    sys.stderr.write("==> Error: %s\n" % message)
+    _say("Error: %s" % message)
     return 1
+
+
+def _usage(message):
+    _say("Error: %s; see --help" % message)
+    return 2
