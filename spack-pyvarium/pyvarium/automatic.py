@@ -62,10 +62,10 @@ def _sync(environment: Environment) -> Iterator[str]:
         owned = pyproject.owned(data.decode("utf-8", "replace"), str(environment.pyproject))
     policy = resolve(auto_sync=owned.auto_sync).value
     if settings.acts(policy, exists=data is not None, opted_in=owned.opted_in):
-        changes = sync(environment)
+        changes = sync(environment, spack_api.defaults(), thorough=False)
         if changes:
             yield f"pyvarium: {changes.pyproject.path}: {changes}"
-        faults = (one for one in changes.inventory.skipped if one.fault)
+        faults = (one for one in changes.skipped if one.fault)
         yield from (f"Warning: pyvarium: {one}" for one in faults)
     elif policy is Policy.EXISTING and data is None:
         yield from _hint(environment)
@@ -80,7 +80,7 @@ def _hint(environment: Environment) -> Iterator[str]:
     if hinted.exists():
         return
     with contextlib.suppress(PyvariumError):
-        if plan(environment).pins:
+        if plan(environment, thorough=False).pins:
             missing = f"{environment.pyproject}: does not exist"
             yield f"pyvarium: {missing}; 'spack pyvarium sync' creates it"
             files.write_atomically(hinted, b"", expected=None)

@@ -5,27 +5,38 @@
 
 from __future__ import annotations
 
+from typing import Mapping, Optional, Tuple
+
 from . import report
+from .activation import Shell, render_source
 from .distributions import metadata_paths, read_distribution, site_packages
-from .errors import MetadataError
+from .errors import FileError, MetadataError
+from .layer import is_shim
 from .lockfile import read_lockfile
 from .model import Environment
 from .provided import provided_distributions
 from .report import Answer
+from .settings import Defaults
 from .sync import plan, stale_by_digest
 from .sync import sync as write_plan
 
 
 def sync(
-    environment: Environment, *, check: bool, diff: bool, dry_run: bool, as_json: bool
+    environment: Environment,
+    defaults: Optional[Defaults] = None,
+    *,
+    check: bool,
+    diff: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> Answer:
     """Sync, or with any of the first three only show what a sync would do."""
     if check and environment.views is None:
         return _check_by_digest(environment, as_json)
     written = not (check or diff or dry_run)
-    changes = write_plan(environment) if written else plan(environment)
-    faults = [one for one in changes.inventory.skipped if one.fault]
-    notes = [f"{'Error' if one.fault else 'Skipped'}: {one}" for one in changes.inventory.skipped]
+    changes = (write_plan if written else plan)(environment, defaults)
+    faults = [one for one in changes.skipped if one.fault]
+    notes = [f"{'Error' if one.fault else 'Skipped'}: {one}" for one in changes.skipped]
     if as_json:
         text = report.render_json(report.plan_as_json(changes, written))
     elif diff:
@@ -37,6 +48,40 @@ def sync(
     return Answer(text, tuple(notes), report.ERROR if faults else code)
 
 
+def verify(
+    environment: Environment,
+    defaults: Optional[Defaults] = None,
+    environ: Optional[Mapping[str, str]] = None,
+    *,
+    fix: bool = False,
+    as_json: bool = False,
+) -> Answer:
+    """List what is wrong, after repairing what can be if that is asked for."""
+    from . import verify as checks
+
+    environ = environ or {}
+    faults = checks.verify(environment, defaults, environ)
+    fixed: Tuple[checks.Fault, ...] = ()
+    if fix and faults:
+        checks.fix(environment, defaults, faults)
+        remaining = checks.verify(environment, defaults, environ)
+        fixed = tuple(one for one in faults if one not in remaining)
+        faults = remaining
+    if as_json:
+        text = report.render_json(report.faults_as_json(faults, fixed))
+    else:
+        text = report.render_faults(faults, fixed) or f"{environment.path}: no fault\n"
+    return Answer(text, (), report.DIFFERS if faults else report.OK)
+
+
+def activate(environment: Environment, shell: Shell) -> Answer:
+    """The line to evaluate in a shell."""
+    file = environment.path / shell.file
+    if not file.exists():
+        raise FileError(f"{file}: does not exist; run 'spack pyvarium sync'")
+    return Answer(render_source(shell, file) + "\n")
+
+
 def status(environment: Environment, *, as_json: bool) -> Answer:
     """List what Spack provides, and what stands in the environment's ``.venv`` on top of it."""
     inventory = provided_distributions(environment, read_lockfile(environment.lockfile))
@@ -44,6 +89,8 @@ def status(environment: Environment, *, as_json: bool) -> Answer:
     notes = [str(one) for one in inventory.skipped]
     for _, directory in site_packages(environment.path / ".venv"):
         for path in metadata_paths(directory):
+            if is_shim(path):
+                continue  # It stands for what Spack provides.
             try:
                 upper.append(read_distribution(path))
             except MetadataError as error:

@@ -86,6 +86,21 @@ def read_distribution(path: Path) -> Distribution:
     return Distribution(canonicalize_name(fields["name"]), version, path)
 
 
+def headers(metadata: bytes) -> Iterator[Tuple[str, str]]:
+    """The headers of core metadata, those of several lines with their line ends."""
+    text = metadata.decode("utf-8", "replace").replace("\r\n", "\n")
+    key, value = "", ""
+    for line in text.lstrip("\n").partition("\n\n")[0].split("\n"):
+        if line[:1] in (" ", "\t"):
+            value += f"\n{line}"
+            continue
+        if key:
+            yield key, value
+        key, _, value = (part.strip() for part in line.partition(":"))
+    if key:
+        yield key, value
+
+
 def _names(directory: Path) -> List[str]:
     try:
         return sorted(os.listdir(directory))

@@ -22,6 +22,10 @@ class ProvidedError(PyvariumError):
     """The view or the store contradicts the lockfile, or itself."""
 
 
+class StaleViewError(ProvidedError):
+    """The view holds another environment than the lockfile."""
+
+
 class MetadataError(PyvariumError):
     """The metadata of one distribution cannot be used."""
 

@@ -67,6 +67,10 @@ class Environment:
     def constraints(self) -> Path:
         return self.state / "constraints.txt"
 
+    @property
+    def venv(self) -> Path:
+        return self.path / ".venv"
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -113,6 +117,10 @@ class Inventory:
     skipped: Tuple[Skipped, ...]
     python: Optional[str]
     """The ``X.Y`` of the python that imports it; ``None`` where nothing shows it."""
+    interpreter: Optional[Path] = None
+    """That python itself, not one of a venv or view; ``None`` where there is none to be found."""
+    site_packages: Tuple[Path, ...] = ()
+    """The directories that it imports from."""
 
 
 @dataclass(frozen=True, order=True)

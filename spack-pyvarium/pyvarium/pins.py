@@ -12,7 +12,7 @@ from typing import Iterable, Tuple
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from .model import Pin, PinDiff, Provided
+from .model import Mode, Pin, PinDiff, Provided
 
 #: No extra, marker, URL or second clause; Version then refuses ``==1.*`` and ``===any``.
 _PIN = re.compile(r"\s*(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==(?P<version>[^;,]+)")
@@ -23,10 +23,18 @@ UNPINNED = frozenset({"pip"})
 UNCONSTRAINED = frozenset({"pip", "setuptools", "wheel"})
 
 
-def plan(provided: Iterable[Provided]) -> Tuple[Pin, ...]:
-    """One exact pin for each provided distribution but the installer, sorted by name."""
-    pins = (Pin(one.name, one.version) for one in provided if one.name not in UNPINNED)
-    return tuple(sorted(pins))
+def plan(provided: Iterable[Provided], mode: Mode = Mode.BOUND) -> Tuple[Pin, ...]:
+    """One exact pin for each provided distribution but the installer, sorted by name.
+
+    In portable mode none that no index can fulfil: local versions (PEP 440) are not on one.
+    """
+    return tuple(
+        sorted(
+            Pin(one.name, one.version)
+            for one in provided
+            if one.name not in UNPINNED and not (mode is Mode.PORTABLE and "+" in one.version)
+        )
+    )
 
 
 def parse_pin(requirement: str) -> Pin:

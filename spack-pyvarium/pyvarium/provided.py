@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from .distributions import metadata_file, metadata_paths, read_distribution, site_packages
-from .errors import MetadataError, ProvidedError
+from .errors import MetadataError, ProvidedError, StaleViewError
 from .lockfile import Lockfile, Node
 from .model import Distribution, Environment, Inventory, Provided, Skipped
 
@@ -73,11 +73,43 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
         if node.name.startswith("py-"):
             skipped.append(Skipped(node.spec, _absence(environment, node, dag_hash)))
     pythons = sorted({version for version, _ in directories})
+    python = pythons[0] if len(pythons) == 1 else None
     return Inventory(
         provided=tuple(provided[name] for name in sorted(provided)),
         skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
-        python=pythons[0] if len(pythons) == 1 else None,
+        python=python,
+        interpreter=_interpreter(environment, lockfile, python) if python else None,
+        site_packages=tuple(path for _, path in directories),
     )
+
+
+def _interpreter(environment: Environment, lockfile: Lockfile, python: str) -> Optional[Path]:
+    """The python that imports what is provided: the view's, or else that of the specs.
+
+    Below it may lie a ``python-venv``, since Spack 0.22. A venv's own interpreter is of no use to
+    make another one from, so it is followed to the one that it was made from (PEP 405).
+    """
+    prefixes = list(environment.views or ())
+    for dag_hash in sorted(lockfile.runtime()):
+        node = lockfile.nodes[dag_hash]
+        if node.name == "python":
+            found = Path(node.external) if node.external else environment.locate(dag_hash)
+            prefixes += [found] if found else []
+    for prefix in prefixes:
+        for name in (f"python{python}", "python3"):
+            if (prefix / "bin" / name).exists():
+                return _base_interpreter(prefix, name)
+    return None
+
+
+def _base_interpreter(prefix: Path, name: str) -> Path:
+    try:
+        text = (prefix / "pyvenv.cfg").read_text(encoding="utf-8")
+    except OSError:
+        return (prefix / "bin" / name).resolve()
+    home = re.search(r"^home\s*=\s*(.+?)\s*$", text, re.MULTILINE)
+    base = Path(home[1], name) if home else prefix / "bin" / name
+    return base if base.exists() else (prefix / "bin" / name).resolve()
 
 
 def _dangles(path: Path) -> bool:
@@ -157,7 +189,7 @@ def _hash_of(prefix: Path, lockfile: Lockfile) -> Optional[str]:
 def _refuse_stale(environment: Environment, lockfile: Lockfile, found: List[_Found]) -> None:
     stale = [path for path, dag_hash in found if dag_hash and dag_hash not in lockfile.nodes]
     if stale:
-        raise ProvidedError(
+        raise StaleViewError(
             f"{stale[0]}: stands in the view but not in {environment.lockfile};"
             " run 'spack env view regenerate'"
         )

@@ -13,12 +13,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from .errors import PyprojectError
 from .model import Backend, Mode, Pin
 from .pins import digest, parse_pin
-from .toml_text import parse, with_strings, with_value, without
+from .toml_text import parse, value_at, with_strings, with_value, without
 
 GROUP = ("dependency-groups", "spack")
 TABLE = ("tool", "pyvarium")
@@ -87,6 +88,14 @@ def with_setting(text: str, key: str, value: Optional[Union[str, bool]], subject
     if value is None:
         return without(text, (*TABLE, key), subject)
     return with_value(text, (*TABLE, key), value, subject)
+
+
+def requires_python(text: str, subject: str) -> Optional[SpecifierSet]:
+    """What the project says of the pythons it is for; None where it says nothing usable."""
+    try:
+        return SpecifierSet(str(value_at(parse(text, subject), ("project", "requires-python"))))
+    except InvalidSpecifier:
+        return None
 
 
 def new_text(name: str, python: Optional[str]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     # These need the libraries, which ``setup`` is there to bring.
     from .sync import Plan
     from .tools import Installation
+    from .verify import Fault
 
 #: What every command exits with; argparse itself uses 2 for wrong usage.
 OK, ERROR, DIFFERS = 0, 1, 3
@@ -75,11 +76,14 @@ def plan_as_json(plan: Plan, written: bool) -> Dict[str, Any]:
         "changed": {old.name: [old.version, new.version] for old, new in plan.diff.changed},
         "checked-by": "view",
         "created": bool(plan.pyproject) and plan.pyproject.before is None,
+        "backend": plan.backend.value if plan.backend else None,
         "in-step": not plan,
+        "layer": str(plan.layer) if plan.layer is not None else None,
+        "mode": plan.mode.value,
         "pins": {pin.name: pin.version for pin in plan.pins},
         "pyproject": str(plan.pyproject.path),
         "removed": {pin.name: pin.version for pin in plan.diff.removed},
-        "skipped": skipped_as_json(plan.inventory.skipped),
+        "skipped": skipped_as_json(plan.skipped),
         "written": written and bool(plan),
     }
 
@@ -113,6 +117,31 @@ def render_status(inventory: Inventory, upper: Sequence[Distribution]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def faults_as_json(faults: Sequence[Fault], fixed: Sequence[Fault]) -> Dict[str, Any]:
+    """The answer of ``verify``."""
+    return {
+        "faults": [_fault(one) for one in faults],
+        "fixed": [_fault(one) for one in fixed],
+        "ok": not faults,
+    }
+
+
+def _fault(one: Fault) -> Dict[str, Any]:
+    return {
+        "code": one.code.value,
+        "subject": one.subject,
+        "reason": one.reason,
+        "remedy": one.remedy,
+    }
+
+
+def render_faults(faults: Sequence[Fault], fixed: Sequence[Fault]) -> str:
+    """One fault a line, first what was repaired."""
+    lines = [f"fixed {one.code.value}: {one.subject}: {one.reason}\n" for one in fixed]
+    lines += [f"{one.code.value}: {one}\n" for one in faults]
+    return "".join(lines)
 
 
 def _row(one: Provided) -> Dict[str, Any]:

@@ -98,12 +98,21 @@ def resolve_backend(
     configured: Optional[Setting[object]],
     found: Optional[Backend],
 ) -> Optional[Setting[Backend]]:
-    """Choose the backend as ``resolve_mode`` does, else the one that the project's file uses.
+    """Choose the project's backend, else the one that its files show, else the configured one.
 
     None where nothing tells. Raises PyvariumError.
     """
-    chosen = _resolve(BACKEND, Backend, project, configured)
-    return chosen or (None if found is None else Setting(found, "found"))
+    if project is None and found is not None:
+        return Setting(found, "found")
+    return _resolve(BACKEND, Backend, project, configured)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds for a project that says nothing itself, from Spack's configuration."""
+
+    backend: Optional[Setting[object]] = None
+    mode: Optional[Setting[object]] = None
 
 
 def in_project(key: str) -> str:

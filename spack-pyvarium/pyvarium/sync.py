@@ -1,46 +1,61 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Bring ``pyproject.toml`` in step with what Spack provides: the main path.
+"""Bring a project in step with what Spack provides: the main path.
 
-What Spack provides becomes pins, the pins become text, and what changed is written. Checking
-stops before the write. The command, the automatic sync and ``python -m pyvarium`` all come here.
+What Spack provides becomes pins and a layer, the pins become text, and what changed is written.
+Checking stops before the write. The command, the automatic sync and ``python -m pyvarium`` all
+come here.
 """
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
-from typing import Optional, Tuple
+import os
+from dataclasses import dataclass, field, replace
+from typing import List, Optional, Tuple
 
-from . import files, pins, pyproject
+from . import backends, files, layer, pins, pyproject, settings
 from .errors import ProvidedError, PyprojectError
 from .files import FileChange
+from .layer import Layer, LayerPlan
 from .lockfile import read_lockfile
-from .model import Environment, Inventory, Pin, PinDiff
+from .model import Backend, Environment, Inventory, Mode, Pin, PinDiff, Skipped
 from .provided import provided_distributions
+from .settings import Defaults
+from .toml_text import parse
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a sync would change, made without writing anything; falsy if nothing."""
+    """All that a sync would change, made without writing anything; falsy if nothing.
+
+    ``skipped`` is what could not be used, or is not ours to change, with the reasons.
+    """
 
     pyproject: FileChange
     constraints: FileChange
     pins: Tuple[Pin, ...]
     diff: PinDiff
     inventory: Inventory
+    backend: Optional[Backend] = None
+    mode: Mode = Mode.BOUND
+    layer: Optional[LayerPlan] = None
+    poetry: Optional[FileChange] = None
+    skipped: Tuple[Skipped, ...] = field(default=())
 
     def __bool__(self) -> bool:
-        return bool(self.pyproject or self.constraints)
+        return bool(self.pyproject or self.constraints or self.poetry or self.layer)
 
     def __str__(self) -> str:
-        """What happens to the file, in one line, without its name."""
+        """What happens to the file, or to the layer, in one line, without the file's name."""
         if self.pyproject.before is None and self.pyproject:
             return f"created with {len(self.pins)} pins"
         if self.diff:
             return str(self.diff)
-        return "the digest of spack.lock changed" if self.pyproject else "in step"
+        if self.pyproject:
+            return "the digest of spack.lock or the keys of the backend changed"
+        return f".venv {self.layer}" if self.layer else "in step"
 
     def unified_diff(self) -> str:
         """The change to ``pyproject.toml`` as ``diff -u`` would show it."""
@@ -51,17 +66,29 @@ class Plan:
         return "".join(difflib.unified_diff(before, after, source, path))
 
 
-def sync(environment: Environment) -> Plan:
+def sync(
+    environment: Environment, defaults: Optional[Defaults] = None, *, thorough: bool = True
+) -> Plan:
     """Write what is out of step, under the environment's lock, and return what that was."""
     with files.locked(environment.state / "lock"):
-        changes = plan(environment)
+        changes = plan(environment, defaults, thorough=thorough)
         changes.pyproject.write()
         changes.constraints.write()
+        if changes.poetry:
+            changes.poetry.write()
+        if changes.layer:
+            skipped = changes.layer.write()
+            changes = replace(changes, skipped=(*changes.skipped, *skipped))
     return changes
 
 
-def plan(environment: Environment) -> Plan:
-    """Compare the environment with its files; reads only. Raises PyvariumError."""
+def plan(
+    environment: Environment, defaults: Optional[Defaults] = None, *, thorough: bool = True
+) -> Plan:
+    """Compare the environment with its files; reads only. Raises PyvariumError.
+
+    A comparison that is not ``thorough`` believes the record of the last sync about the layer.
+    """
     if environment.views is None:
         raise ProvidedError(
             f"{environment.path}: has no view here to see what Spack provides;"
@@ -73,25 +100,85 @@ def plan(environment: Environment) -> Plan:
     text = _decode(before or b"", subject)
     owned = pyproject.owned(text, subject)
     inventory = provided_distributions(environment, lockfile)
-    planned = pins.plan(inventory.provided)
+    backend, mode = choices(environment, text, owned, defaults or Defaults())
+    planned = pins.plan(inventory.provided, mode)
     _refuse_edited(owned, planned, subject)
 
-    after = before
     rendered = files.read_optional(environment.constraints)
     constraints = FileChange(environment.constraints, rendered, rendered)
-    if planned or owned.pins or owned.opted_in:  # Else nothing here is python's or ours.
-        if before is None:
-            text = pyproject.new_text(environment.name, inventory.python)
-        digest = pins.digest(lockfile.nodes)
-        after = pyproject.with_pins(text, owned, planned, digest, subject).encode("utf-8")
-        constraints = replace(constraints, after=pins.render_constraints(planned).encode("utf-8"))
-    return Plan(
-        pyproject=FileChange(environment.pyproject, before, after),
+    result = Plan(
+        pyproject=FileChange(environment.pyproject, before, before),
         constraints=constraints,
         pins=planned,
         diff=pins.compare(owned.pins or (), planned),
         inventory=inventory,
+        backend=backend,
+        mode=mode,
+        skipped=inventory.skipped,
     )
+    if not (planned or owned.pins or owned.opted_in):
+        return result  # Nothing here is python's or ours.
+
+    if before is None:
+        text = pyproject.new_text(environment.name, inventory.python)
+    built = layer.plan(Layer(environment, inventory, backend, mode), thorough=thorough)
+    digest = pins.digest(lockfile.nodes)
+    text = pyproject.with_pins(text, owned, planned, digest, subject)
+    wheels = {} if built is None else built.wheels
+    text, kept = backends.with_keys(
+        text, backend, mode, planned, owned.pins or (), wheels, subject
+    )
+    poetry, unsuited = _poetry_settings(environment, backend)
+    skipped = [*inventory.skipped, *kept, *unsuited, *_unsuited_python(text, inventory, subject)]
+    return replace(
+        result,
+        pyproject=replace(result.pyproject, after=text.encode("utf-8")),
+        constraints=replace(constraints, after=pins.render_constraints(planned).encode("utf-8")),
+        poetry=poetry,
+        layer=built,
+        skipped=(*skipped, *(() if built is None else (*built.skipped, *built.faults()))),
+    )
+
+
+def choices(
+    environment: Environment, text: str, owned: pyproject.Owned, defaults: Defaults
+) -> Tuple[Optional[Backend], Mode]:
+    """The backend and the mode of a project; no backend where nothing tells."""
+    names = os.listdir(environment.path)
+    found = backends.detect(parse(text, str(environment.pyproject)), names)
+    backend = settings.resolve_backend(owned.backend, defaults.backend, found)
+    mode = settings.resolve_mode(owned.mode, defaults.mode)
+    return backend.value if backend else None, mode.value
+
+
+def _poetry_settings(
+    environment: Environment, backend: Optional[Backend]
+) -> Tuple[FileChange, List[Skipped]]:
+    path = environment.path / "poetry.toml"
+    before = files.read_optional(path)
+    uses_poetry = backend is Backend.POETRY
+    text, kept = backends.with_poetry_settings(
+        _decode(before or b"", str(path)), uses_poetry, str(path)
+    )
+    return FileChange(path, before, text.encode("utf-8") if text else None), kept
+
+
+def _unsuited_python(text: str, inventory: Inventory, subject: str) -> List[Skipped]:
+    """What ``requires-python`` has against the python of the layer."""
+    wanted = pyproject.requires_python(text, subject)
+    if wanted is None or inventory.python is None:
+        return []
+    key = f"{subject}: project.requires-python"
+    if not wanted.contains(f"{inventory.python}.99"):
+        reason = f"is '{wanted}', but Spack's python is {inventory.python}; widen it"
+        return [Skipped(key, reason, fault=True)]
+    major, minor = map(int, inventory.python.split("."))
+    others = (minor - 1, minor + 1)
+    if any(wanted.contains(f"{major}.{other}.99") for other in others):
+        bounds = f">={inventory.python},<{major}.{minor + 1}"
+        reason = f"is '{wanted}', so that a lock must hold for other pythons too; '{bounds}' is"
+        return [Skipped(key, f"{reason} surer with what Spack provides")]
+    return []
 
 
 def stale_by_digest(environment: Environment) -> Optional[str]:

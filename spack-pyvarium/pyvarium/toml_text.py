@@ -14,6 +14,7 @@ values: strings, booleans, lists, dicts. ``subject`` names the file in a Pyproje
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import os
 import re
@@ -47,8 +48,11 @@ _HEADER = re.compile(r"^[ \t]*\[[^\n]*(?:\n|\Z)", re.MULTILINE)
 _LONG = 4
 
 
-def parse(text: str, subject: str) -> Dict[str, Any]:
-    """Parse a file; raises PyprojectError where it is not valid TOML."""
+def parse(text: str, subject: str) -> Mapping[str, Any]:
+    """Parse a file; raises PyprojectError where it is not valid TOML.
+
+    The answer is for reading only: it is given again for the same text.
+    """
     try:
         return _load(text)
     except (ValueError, RecursionError) as error:
@@ -115,14 +119,15 @@ def with_entries(
 ) -> str:
     """Replace the ``old`` entries of a table by ``new`` ones; its other entries are kept."""
     data = _load(text)
-    dropped = {*old, *new} & (value_at(data, keys) or {}).keys()
+    present = value_at(data, keys) or {}
+    dropped = {*old, *new} & present.keys()
+    if {name: present[name] for name in dropped} == new:
+        return text
     expected = copy.deepcopy(data)
     table = _made(expected, keys)
     for name in dropped:
         del table[name]
     table.update(new)
-    if expected == data:
-        return text
     accepted = [expected] if new else [expected, _pruned(expected, keys)]
     for proposal in _with_lines(text, keys, dropped, new):
         if _meaning(proposal) in accepted:
@@ -141,9 +146,12 @@ def with_named_table(
     data = _load(text)
     expected = copy.deepcopy(data)
     tables = _made(expected, keys[:-1]).setdefault(keys[-1], [])
-    places = [place for place, one in enumerate(tables) if one.get("name") == name]
-    tables[slice(*(places[0], places[0] + 1) if places else (len(tables),))] = [new] if new else []
-    if expected == data or not (places or new):
+    names = [one.get("name") for one in tables]
+    if name not in names and not new:
+        return text
+    place = names.index(name) if name in names else len(tables)
+    tables[place : place + 1] = [new] if new else []
+    if expected == data:
         return text
     accepted = [expected] if new else [expected, _pruned(expected, keys)]
     for proposal in _with_block(text, keys, name, new):
@@ -283,6 +291,7 @@ def _meaning(text: str) -> Optional[Dict[str, Any]]:
         return None
 
 
+@functools.lru_cache(maxsize=2)
 def _load(text: str) -> Dict[str, Any]:
     """Parse TOML, with Python's own parser where it has one; raises ValueError."""
     if sys.version_info >= (3, 11):
@@ -373,14 +382,15 @@ def _with_block(
                 yield text[: section.start] + block + text[section.end :]
             elif table.get("name") == name:
                 yield _joined(text[: section.start], text[section.end :])
-    if not new:
-        return
-    yield _at_end(text, block)
+    if new:
+        yield _at_end(text, block)
     span = _span(text, keys)  # An array of inline tables.
     if span:
         inner = text[span[0] + 1 : span[1] - 1].rstrip()
-        for comma in ("", ", "):
-            yield f"{text[: span[0]]}[{inner}{comma}{render(new)}]{text[span[1] :]}"
+        others = [one for one in value_at(_load(text), keys) if one.get("name") != name]
+        arrays = [f"[{inner}{comma}{render(new)}]" for comma in ("", ", ")] if new else []
+        for array in (*arrays, render([*others, new] if new else others)):
+            yield text[: span[0]] + array + text[span[1] :]
 
 
 def _cut(text: str, keys: Keys) -> Iterator[str]:

@@ -44,10 +44,13 @@ def test_json_is_alone_on_stdout(site: Site, capsys: pytest.CaptureFixture) -> N
         3,
         {
             "added": {"a": "1"},
+            "backend": None,
             "changed": {},
             "checked-by": "view",
             "created": True,
             "in-step": False,
+            "layer": None,
+            "mode": "bound",
             "pins": {"a": "1"},
             "pyproject": str(environment.pyproject),
             "removed": {},

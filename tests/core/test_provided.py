@@ -57,7 +57,8 @@ def test_what_is_absent_has_a_reason(site: Site) -> None:
     site.install("py-bare", "1", None)
     site.install("py-unlinked", "1", link="none")
     site.spec("zlib", "1")
-    assert inventory(site.finish()) == Inventory(
+    environment = site.finish()
+    assert inventory(environment) == Inventory(
         provided=(),
         skipped=(
             Skipped("py-bare@1", "leaves no *.dist-info or *.egg-info"),
@@ -66,6 +67,7 @@ def test_what_is_absent_has_a_reason(site: Site) -> None:
             Skipped("py-unlinked@1", "is installed but not linked into the view"),
         ),
         python="3.11",
+        site_packages=(site.view / site.library,),
     )
 
 

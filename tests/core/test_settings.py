@@ -57,7 +57,7 @@ def test_the_strongest_setting_wins(
             (Mode.PORTABLE, "tool.pyvarium.mode"),
             (Backend.PDM, "tool.pyvarium.backend"),
         ),
-        (False, True, (Mode.BOUND, "scope user"), (Backend.UV, "scope user")),
+        (False, True, (Mode.BOUND, "scope user"), (Backend.POETRY, "found")),
         (False, False, (Mode.BOUND, "default"), (Backend.POETRY, "found")),
     ],
     ids=["project", "configured", "default"],
@@ -72,8 +72,12 @@ def test_where_mode_and_backend_come_from(
     assert (
         resolve_mode(own_mode, modes),
         resolve_backend(own_backend, backends, Backend.POETRY),
-        resolve_backend(None, None, None),
-    ) == (Setting(*mode), Setting(*backend), None)
+        resolve_backend(None, backends, None),
+    ) == (
+        Setting(*mode),
+        Setting(*backend),
+        Setting(Backend.UV, "scope user") if configured else None,
+    )
 
 
 def test_an_unknown_mode_is_an_error() -> None:

@@ -42,6 +42,26 @@ def setup_parser(subparser):
     status = _add(commands, "status", show_status)
     status.add_argument("--json", action="store_true", help="print the answer as JSON")
 
+    verify = _add(commands, "verify", verify_environment)
+    verify.add_argument("--fix", action="store_true", help="repair what can be repaired")
+    verify.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    activate = _add(commands, "activate", print_activation)
+    shells = activate.add_mutually_exclusive_group()
+    for shell, text in (
+        ("sh", "sh, bash and zsh (default)"),
+        ("csh", "csh and tcsh"),
+        ("fish", "fish"),
+    ):
+        shells.add_argument(
+            "--" + shell,
+            dest="shell",
+            action="store_const",
+            const=shell,
+            default="sh",
+            help="print the line for " + text,
+        )
+
     setup = _add(commands, "setup", set_up)
     action = setup.add_mutually_exclusive_group()
     action.add_argument("--status", action="store_true", help="show how this Spack is set up")
@@ -123,11 +143,16 @@ def sync_environment(args):
     of the file is kept to the byte. Creates the file where there is none.
     """
     environment = _environment()
-    from pyvarium import commands
+    from pyvarium import commands, spack_api
 
     return _print(
         commands.sync(
-            environment, check=args.check, diff=args.diff, dry_run=args.dry_run, as_json=args.json
+            environment,
+            spack_api.defaults(),
+            check=args.check,
+            diff=args.diff,
+            dry_run=args.dry_run,
+            as_json=args.json,
         )
     )
 
@@ -141,6 +166,36 @@ def show_status(args):
     from pyvarium import commands
 
     return _print(commands.status(environment, as_json=args.json))
+
+
+def verify_environment(args):
+    """Find what is wrong with an environment, and repair what can be.
+
+    Each fault has a code: shadowed, two-dist-infos, missing-shim, modified, incompatible,
+    out-of-step, stale-view, stale-lock, wrong-python, pythonpath. Nothing is downloaded or locked.
+    """
+    environment = _environment()
+    from pyvarium import commands, spack_api
+
+    answer = commands.verify(
+        environment, spack_api.defaults(), os.environ, fix=args.fix, as_json=args.json
+    )
+    return _print(answer)
+
+
+def print_activation(args):
+    """Print the line by which a shell activates the layered environment.
+
+      eval "$(spack -e NAME pyvarium activate --sh)"
+
+    Puts .venv and the view in front of PATH and takes PYTHONPATH away; 'deactivate' restores all.
+    It does not start Spack again: activate.sh, .fish and .csh beside pyproject.toml can be sourced.
+    """
+    environment = _environment()
+    from pyvarium import commands
+    from pyvarium.activation import Shell
+
+    return _print(commands.activate(environment, Shell(args.shell)))
 
 
 def set_up(args):

@@ -1,0 +1,485 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Plan and build the layer: the ``.venv`` in which installers work, on top of what Spack provides.
+
+It is an ordinary venv of the same python, with one path file that leads to what Spack provides and
+a shim for each distribution of it. Everything here is ours and can be rebuilt from nothing, but
+what the user has installed into the venv: that is never removed, only reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+
+from . import __version__, activation, files, shims
+from .distributions import metadata_file, metadata_paths, read_distribution, site_packages
+from .errors import FileError, MetadataError, PyvariumError
+from .files import FileChange
+from .model import Backend, Distribution, Environment, Inventory, Mode, Provided, Skipped
+from .pins import UNCONSTRAINED, UNPINNED
+from .shims import Script, Shim, Source
+
+#: The path file that leads to what Spack provides, in no distribution's RECORD.
+PATH_FILE = "_spack_pyvarium.pth"
+WHEELS = Path("wheels")
+RECORD = "layer.json"
+
+Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What the layer of an environment is made from; it changes when any of this changes."""
+
+    environment: Environment
+    inventory: Inventory
+    backend: Optional[Backend]
+    mode: Mode
+
+    @property
+    def wheels(self) -> Path:
+        return self.environment.state / WHEELS
+
+    @property
+    def record(self) -> Path:
+        return self.environment.state / RECORD
+
+    @property
+    def site_packages(self) -> Path:
+        return self.environment.venv / "lib" / f"python{self.inventory.python}" / "site-packages"
+
+    @property
+    def python(self) -> Path:
+        return self.environment.venv / "bin" / "python"
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What is provided: version by project."""
+        return {one.name: one.version for one in self.inventory.provided}
+
+    def digest(self) -> str:
+        """Identify all of it, without a look at the content of what Spack provides."""
+        parts: List[object] = [__version__, self.backend, self.mode, self.inventory.interpreter]
+        parts += [self.environment.path, *self.inventory.site_packages]
+        for one in self.inventory.provided:
+            parts += [one.name, one.version, one.dag_hash, one.path]
+        return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What is out of step with a layer; falsy if nothing.
+
+    ``wheels`` are the file names of the shims' wheels, by project. ``copies`` are what was
+    installed into the venv though Spack provides it, ``foreign`` tells that the venv is somebody's
+    of another python, ``skipped`` is what else is not as it should be: none is ours to change.
+    """
+
+    layer: Layer
+    wheels: Mapping[str, str]
+    skipped: Tuple[Skipped, ...] = ()
+    copies: Tuple[Distribution, ...] = ()
+    foreign: bool = False
+    make_venv: bool = False
+    missing: Tuple[Shim, ...] = ()
+    stale: Tuple[Path, ...] = ()
+    archives: Tuple[FileChange, ...] = ()
+    files: Tuple[FileChange, ...] = ()
+
+    def __bool__(self) -> bool:
+        changes = (*self.archives, *self.files)
+        return self.make_venv or bool(self.missing or self.stale or any(changes))
+
+    def __str__(self) -> str:
+        """What happens to the layer, in one line."""
+        parts = ["made" if self.make_venv else ""]
+        parts += [f"{len(self.missing)} shims written" if self.missing else ""]
+        parts += [f"{len(self.stale)} removed" if self.stale else ""]
+        return ", ".join(filter(None, parts)) or ("brought up to date" if self else "in step")
+
+    def faults(self) -> Iterator[Skipped]:
+        """What the user has to mend, with the remedies."""
+        if self.foreign:
+            reason = (
+                f"is of another python than Spack's ({self.layer.inventory.interpreter});"
+                " remove it, and 'spack pyvarium sync' makes it anew"
+            )
+            yield Skipped(str(self.layer.environment.venv), reason, fault=True)
+        for copy in self.copies:
+            reason = f"shadows Spack's {copy.name}; run 'spack pyvarium verify --fix'"
+            yield Skipped(str(copy.path), reason, fault=True)
+
+    def write(self, run: Optional[Runner] = None) -> Tuple[Skipped, ...]:
+        """Bring the layer in step; returns what went wrong without harm. Raises PyvariumError."""
+        if self:
+            return tuple(_write(self, run or _run))
+        return ()
+
+
+def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
+    """Compare a layer with what is there; reads only. None where there is no python for one.
+
+    What a record says to be in step is believed as far as names go; a ``thorough`` comparison
+    renders every shim and reads those that are installed.
+    """
+    if layer.inventory.interpreter is None or not layer.inventory.provided:
+        return None
+    if layer.environment.venv.exists() and not (_is_ours(layer.environment.venv) or _fits(layer)):
+        return LayerPlan(layer, {}, foreign=True)
+    if not thorough:
+        known = _by_record(layer)
+        if known is not None:
+            return known
+    return _by_content(layer)
+
+
+def is_shim(dist_info: Path) -> bool:
+    """Whether an installed distribution is one of our shims, whoever installed it."""
+    try:
+        return f"\nGenerator: {shims.GENERATOR} ".encode() in (dist_info / "WHEEL").read_bytes()
+    except OSError:
+        return False
+
+
+def base_interpreter(venv: Path) -> Optional[Path]:
+    """The real path of the interpreter of a venv; None where it is gone."""
+    python = venv / "bin" / "python"
+    return Path(os.path.realpath(python)) if python.exists() else None
+
+
+def _is_ours(venv: Path) -> bool:
+    return any((directory / PATH_FILE).exists() for _, directory in site_packages(venv))
+
+
+def _fits(layer: Layer) -> bool:
+    """Whether the venv that is there is one of the right python."""
+    interpreter = layer.inventory.interpreter
+    assert interpreter is not None
+    return layer.site_packages.is_dir() and (
+        base_interpreter(layer.environment.venv) == Path(os.path.realpath(interpreter))
+    )
+
+
+def _by_record(layer: Layer) -> Optional[LayerPlan]:
+    """The plan by the record of the last sync, None where it does not hold any more."""
+    record = _read_record(layer.record)
+    if record.get("digest") != layer.digest() or record["copies"] or not _fits(layer):
+        return None
+    skipped = tuple(Skipped(**one) for one in record["skipped"])
+    wheels: Dict[str, str] = record["wheels"]
+    installed = {path.name for path in metadata_paths(layer.site_packages)}
+    found = set(os.listdir(layer.wheels)) if layer.wheels.is_dir() else set()
+    if not installed.issuperset(record["installed"]) or found != _expected_wheels(layer, wheels):
+        return None
+    changes = tuple(_files(layer, wheels))
+    return None if any(changes) else LayerPlan(layer, wheels, skipped, files=changes)
+
+
+def _read_record(path: Path) -> Dict[str, Any]:
+    try:
+        record = json.loads(path.read_bytes())
+        return record if isinstance(record, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _expected_wheels(layer: Layer, wheels: Mapping[str, str]) -> Set[str]:
+    return set(wheels.values()) if layer.mode is Mode.BOUND else set()
+
+
+def _by_content(layer: Layer) -> LayerPlan:
+    versions = layer.versions
+    rendered: List[Shim] = []
+    skipped: List[Skipped] = []
+    for one in layer.inventory.provided:
+        shim, widened = shims.render(_source(one), versions)
+        rendered.append(shim)
+        skipped += widened
+
+    fits = _fits(layer)
+    copies = tuple(_copies(layer, versions)) if fits else ()
+    shadowed = {copy.name for copy in copies}
+    wanted = [shim for shim in rendered if shim.name not in shadowed]
+    missing = [shim for shim in wanted if not (fits and _is_installed(shim, layer))]
+    expected = {shim.dist_info for shim in wanted}
+    stale = [path for path in _shims_in(layer) if path.name not in expected] if fits else []
+
+    wheels = {shim.name: shim.wheel for shim in rendered}
+    present = set(os.listdir(layer.wheels)) if layer.wheels.is_dir() else set()
+    kept = _expected_wheels(layer, wheels)
+    stale += [layer.wheels / name for name in sorted(present - kept)]
+    archives = []
+    for shim in rendered if layer.mode is Mode.BOUND else ():
+        path = layer.wheels / shim.wheel
+        after = shims.render_wheel(shim, layer.inventory.site_packages)
+        archives.append(FileChange(path, files.read_optional(path), after))
+    record = {
+        "copies": [str(copy.path) for copy in copies],
+        "digest": layer.digest(),
+        "installed": sorted(expected),
+        "skipped": [asdict(one) for one in skipped],
+        "wheels": wheels,
+    }
+    text = json.dumps(record, indent=1, sort_keys=True) + "\n"
+    return LayerPlan(
+        layer=layer,
+        wheels=wheels,
+        skipped=tuple(skipped),
+        copies=tuple(copy for copy in copies if copy.name not in UNPINNED),
+        make_venv=not fits,
+        missing=tuple(missing),
+        stale=tuple(stale),
+        archives=tuple(archives),
+        files=(
+            *_files(layer, wheels),
+            FileChange(layer.record, files.read_optional(layer.record), text.encode()),
+        ),
+    )
+
+
+def _source(one: Provided) -> Source:
+    """Read what a shim repeats of a provided distribution. Raises MetadataError."""
+    file = metadata_file(one.path)
+    try:
+        metadata = file.read_bytes()
+    except OSError as error:
+        raise MetadataError(f"{file}: cannot be read ({error.strerror})") from None
+    if not one.path.is_dir():  # An ``*.egg-info`` of distutils is a file.
+        return Source(one, metadata)
+    names = set(os.listdir(one.path))
+    entry_points = (
+        (one.path / "entry_points.txt").read_bytes() if "entry_points.txt" in names else b""
+    )
+    requires = (one.path / "requires.txt").read_bytes() if "requires.txt" in names else b""
+    recorded = (one.path / "RECORD").read_bytes() if "RECORD" in names else b""
+    known = shims.parse_console_scripts(entry_points)
+    scripts = tuple(_scripts(one.path, recorded, known))
+    return Source(one, metadata, entry_points, requires, scripts)
+
+
+def _scripts(dist_info: Path, recorded: bytes, known: Mapping[str, str]) -> Iterator[Script]:
+    """The Python scripts of a distribution that are not entry points.
+
+    Their first line is the interpreter that Spack installed with, or ``sbang`` and then it.
+    """
+    for match in re.finditer(rb"^((?:\.\./)+bin/([\w.+-]+)),", recorded, re.MULTILINE):
+        name = match[2].decode()
+        if name in known:
+            continue
+        try:
+            data = (Path(os.path.realpath(dist_info)) / match[1].decode()).read_bytes()
+        except OSError:
+            continue
+        first, _, rest = data.partition(b"\n")
+        if first.startswith(b"#!") and first.rstrip().endswith(b"/sbang"):
+            first, _, rest = rest.partition(b"\n")
+        if re.match(rb"#!.*\bpython[\d.]*\b", first):
+            yield Script(name, rest)
+
+
+def _copies(layer: Layer, versions: Mapping[str, str]) -> Iterator[Distribution]:
+    """The distributions in the venv that Spack provides too; shims are none."""
+    for path in metadata_paths(layer.site_packages):
+        try:
+            found = read_distribution(path)
+        except MetadataError:
+            continue
+        if found.name in versions and not is_shim(path):
+            yield found
+
+
+def _shims_in(layer: Layer) -> Iterator[Path]:
+    return (path for path in metadata_paths(layer.site_packages) if is_shim(path))
+
+
+def _installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
+    mode = Mode.BOUND if shim.name in UNPINNED else layer.mode
+    url = None
+    if layer.backend is Backend.POETRY:
+        url = (layer.wheels / shim.wheel).as_uri()
+    return shims.render_installed(shim, mode, layer.python, url)
+
+
+def _is_installed(shim: Shim, layer: Layer) -> bool:
+    """Whether a shim stands there as we would write it, and nothing of another installer's."""
+    expected = _installed_files(shim, layer)
+    names = {name.rpartition("/")[2] for name in expected if name.startswith(shim.dist_info)}
+    try:
+        return names == set(os.listdir(layer.site_packages / shim.dist_info)) and all(
+            (layer.site_packages / name).read_bytes() == data for name, data in expected.items()
+        )
+    except OSError:
+        return False
+
+
+def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
+    """The single files of a layer: how python finds the code, and what pip and a shell need."""
+    environment = layer.environment
+    texts = {layer.site_packages / PATH_FILE: _path_lines(layer)}
+    texts[environment.venv / ".gitignore"] = "*\n"
+    if layer.mode is Mode.BOUND:
+        pip_constraints = environment.state / "pip-constraints.txt"
+        lines = [
+            f"{one.name} @ {(layer.wheels / wheels[one.name]).as_uri()}\n"
+            for one in layer.inventory.provided
+            if one.name not in UNCONSTRAINED
+        ]
+        texts[pip_constraints] = "".join(lines)
+    else:
+        pip_constraints = environment.constraints
+    texts[environment.venv / "pip.conf"] = (
+        "# Written by spack-pyvarium: what Spack provides stays as it is.\n"
+        f"[install]\nconstraint = {pip_constraints}\n"
+    )
+    path = [environment.venv / "bin", *(view / "bin" for view in environment.views or ())]
+    for shell in activation.Shell:
+        texts[environment.path / shell.file] = activation.render(
+            shell, environment.venv, path, environment.name
+        )
+    for file, text in texts.items():
+        yield FileChange(file, files.read_optional(file), text.encode("utf-8", "surrogateescape"))
+
+
+def _path_lines(layer: Layer) -> str:
+    """The lines of the path file: relative as far as they stay within the environment."""
+    lines = []
+    for directory in layer.inventory.site_packages:
+        line = str(directory)
+        if directory.is_relative_to(layer.environment.path):
+            line = os.path.relpath(directory, layer.site_packages)
+        lines.append(f"{line}\n")
+    return "".join(lines)
+
+
+def _write(plan: LayerPlan, run: Runner) -> Iterator[Skipped]:
+    layer = plan.layer
+    try:
+        with ThreadPoolExecutor(1) as pool:  # A python that starts, and the disk meanwhile.
+            making = pool.submit(_make_venv, layer, run) if plan.make_venv else None
+            layer.wheels.mkdir(parents=True, exist_ok=True)
+            for change in filter(None, plan.archives):
+                _write_archive(change)
+            if making:
+                making.result()
+        for path in plan.stale:
+            _remove(path, layer)
+        for shim in plan.missing:
+            _install(shim, layer)
+    except OSError as error:
+        raise FileError(
+            f"{error.filename}: cannot be written ({error.strerror}); mend this and sync again"
+        ) from None
+    if layer.backend is Backend.PIP:
+        yield from _bring_pip(layer, run)
+    for file in plan.files:
+        file.write()
+
+
+def _make_venv(layer: Layer, run: Runner) -> None:
+    """Make the venv, with nothing in it: uv leaves pip alone only in one made without it."""
+    command = [str(layer.inventory.interpreter), "-E", "-s", "-m", "venv", "--without-pip"]
+    command += ["--clear", "--prompt", layer.environment.name, str(layer.environment.venv)]
+    done = run(command)
+    if done.returncode:
+        raise PyvariumError(
+            f"{layer.environment.venv}: cannot be made by {' '.join(command[:5])}"
+            f" ({_last_line(done)}); mend this python or choose another one"
+        )
+
+
+def _bring_pip(layer: Layer, run: Runner) -> Iterator[Skipped]:
+    """Put the pip into the venv that python itself brings, where there is none."""
+    names = {one.name for one in layer.inventory.provided}
+    if "pip" in names or (layer.site_packages / "pip").is_dir():
+        return
+    done = run([str(layer.python), "-m", "ensurepip", "--default-pip"])
+    if done.returncode:
+        reason = (
+            f"has no pip, nor does its python bring one ({_last_line(done)});"
+            f" use 'pip --python {layer.environment.venv}', or add py-pip to the environment"
+        )
+        yield Skipped(str(layer.environment.venv), reason)
+
+
+def _install(shim: Shim, layer: Layer) -> None:
+    """Install a shim in one step for whoever looks: its metadata appears complete."""
+    target = f"{layer.site_packages}/{shim.dist_info}"
+    temporary = f"{layer.site_packages}/~{shim.dist_info}"
+    if os.path.lexists(temporary):
+        shutil.rmtree(temporary)
+    os.mkdir(temporary)
+    for name, data in _installed_files(shim, layer).items():
+        directory, _, base = name.rpartition("/")
+        if directory == shim.dist_info:
+            _write_new(f"{temporary}/{base}", data, 0o666)
+        else:
+            script = f"{layer.environment.venv}/bin/{base}"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(script)
+            _write_new(script, data, 0o777)
+    if os.path.lexists(target):
+        shutil.rmtree(target)
+    os.rename(temporary, target)
+    # What the wheel brings, where an installer has put it: the layer has one path file for all.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{layer.site_packages}/{shim.path_file}")
+
+
+def _write_archive(change: FileChange) -> None:
+    """Write a wheel in one step, but without waiting for the disk: it can be made again."""
+    temporary = f"{change.path.parent}/~{change.path.name}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    _write_new(temporary, change.after or b"", 0o666)
+    os.rename(temporary, change.path)
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    """Write a file that is not there yet; by the thousand, so with as little around as can be."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path, layer: Layer) -> None:
+    """Remove a wheel, or an installed shim with those of its scripts that are still its own."""
+    if not path.is_dir():
+        path.unlink()
+        return
+    try:
+        entry_points = (path / "entry_points.txt").read_bytes()
+    except OSError:
+        entry_points = b""
+    for name, target in shims.parse_console_scripts(entry_points).items():
+        script = layer.environment.venv / "bin" / name
+        if script.is_file() and f"from {target.partition(':')[0]} import" in script.read_text(
+            encoding="utf-8", errors="replace"
+        ):
+            script.unlink()
+    shutil.rmtree(path)
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1] if lines else f"exit code {done.returncode}"
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a python apart from whatever the caller's variables would make it import."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return subprocess.run(
+        command, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )

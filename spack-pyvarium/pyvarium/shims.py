@@ -1,0 +1,293 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Render shims: wheels without code, by which installers know what Spack provides. Pure.
+
+A shim has the core metadata, the entry points and the scripts of a provided distribution; its code
+stays with Spack and is found through a path file. An installer that installs the shim, or finds it
+installed, is content, and has Spack's version with Spack's requirements. Formats: binary
+distribution format, recording installed projects, entry points and core metadata, all at
+https://packaging.python.org/en/latest/specifications/.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from . import __version__
+from .distributions import headers
+from .model import Mode, Provided, Skipped
+
+GENERATOR = "spack-pyvarium"
+#: What refuses to uninstall a distribution (pip, uv) names this as who did install it.
+INSTALLER = b"spack\n"
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest that a zip can hold; equal input, equal bytes.
+#: Headers that do not hold for a shim: it has no files of its own and fits the layer's python
+#: only, whatever else a project supports. The description would be most of its size.
+_DROPPED = frozenset(
+    ("description", "description-content-type", "license-file", "requires-python")
+)
+_REQUIRED_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_ENTRY_POINT = re.compile(r"\s*(?P<name>[\w.+-]+)\s*=\s*(?P<target>[\w.]+:[\w.]+)\s*(\[.*)?$")
+#: The headers of ``*.egg-info`` are older than those of requirements.
+_OLD_METADATA = re.compile(r"1\.\d|2\.0")
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of a distribution that is not an entry point, without its first line."""
+
+    name: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is installed of a provided distribution, as far as a shim repeats it.
+
+    ``metadata`` is the core metadata, ``requires`` the ``requires.txt`` of an ``*.egg-info``.
+    """
+
+    provided: Provided
+    metadata: bytes
+    entry_points: bytes = b""
+    requires: bytes = b""
+    scripts: Tuple[Script, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shim:
+    """A rendered shim: ``files`` are those of its ``*.dist-info``, but for what differs between a
+    wheel and an installation. ``entry_points`` maps console scripts to ``module:attribute``."""
+
+    name: str
+    version: str
+    build: str
+    files: Mapping[str, bytes]
+    entry_points: Mapping[str, str]
+    scripts: Tuple[Script, ...]
+
+    @property
+    def stem(self) -> str:
+        return f"{self.name.replace('-', '_')}-{self.version}"
+
+    @property
+    def dist_info(self) -> str:
+        return f"{self.stem}.dist-info"
+
+    @property
+    def path_file(self) -> str:
+        """The name of the path file in the wheel, its own so that others can be uninstalled."""
+        return f"_spack_{self.stem}.pth"
+
+    @property
+    def wheel(self) -> str:
+        """The file name of the wheel. Its build tag follows its content: uv caches by name."""
+        return f"{self.stem}-{self.build}-py3-none-any.whl"
+
+
+def render(source: Source, versions: Mapping[str, str]) -> Tuple[Shim, Tuple[Skipped, ...]]:
+    """Render the shim of a distribution among all that are provided, by name and version.
+
+    A requirement that the provided version contradicts is widened, and returned with the reason:
+    Spack has decided, and every resolver would refuse the whole environment for it.
+    """
+    provided = source.provided
+    metadata, widened = _metadata(source, versions)
+    files = {"METADATA": metadata}
+    if source.entry_points:
+        files["entry_points.txt"] = source.entry_points
+    content = hashlib.sha256(provided.dag_hash.encode())
+    for name, data in sorted(files.items()):
+        content.update(b"%b\0%d\0%b" % (name.encode(), len(data), data))
+    for script in source.scripts:
+        content.update(b"%b\0%d\0%b" % (script.name.encode(), len(script.body), script.body))
+    build = f"0_{provided.dag_hash[:7]}_{content.hexdigest()[:8]}"
+    files["WHEEL"] = (
+        f"Wheel-Version: 1.0\nGenerator: {GENERATOR} {__version__}\nRoot-Is-Purelib: true\n"
+        f"Tag: py3-none-any\nBuild: {build}\n"
+    ).encode()
+    shim = Shim(
+        provided.name,
+        provided.version,
+        build,
+        files,
+        parse_console_scripts(source.entry_points),
+        source.scripts,
+    )
+    return shim, widened
+
+
+def render_wheel(shim: Shim, site_packages: Sequence[Path]) -> bytes:
+    """Render the wheel, for an installer; equal input gives equal bytes.
+
+    It brings a path file to the absolute site-packages of the view: so its code is found also in
+    a venv that a tool has made anew, and in the isolated environment of a build that requires it.
+    """
+    lines = "".join(f"{directory}\n" for directory in site_packages)
+    files = {shim.path_file: lines.encode()}
+    for script in shim.scripts:
+        files[f"{shim.stem}.data/scripts/{script.name}"] = b"#!python\n" + script.body
+    files.update({f"{shim.dist_info}/{name}": data for name, data in sorted(shim.files.items())})
+    record = f"{shim.dist_info}/RECORD"
+    files[record] = _record(files, record)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = (0o100755 if "/scripts/" in name else 0o100644) << 16
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+def render_installed(
+    shim: Shim, mode: Mode, python: Path, wheel: Optional[str]
+) -> Dict[str, bytes]:
+    """Render an installation, by paths relative to the venv's site-packages.
+
+    ``python`` is the venv's interpreter and ``wheel`` the URL that Poetry's lock names as source,
+    None for others. In portable mode there is no RECORD: what holds none cannot be uninstalled,
+    and so cannot be replaced by what is on the index.
+    """
+    files = {f"{shim.dist_info}/{name}": data for name, data in shim.files.items()}
+    files[f"{shim.dist_info}/INSTALLER"] = INSTALLER
+    for name, target in shim.entry_points.items():
+        files[f"../../../bin/{name}"] = render_script(python, target)
+    for script in shim.scripts:
+        files[f"../../../bin/{script.name}"] = render_shebang(python) + script.body
+    if mode is Mode.BOUND:
+        if wheel is not None:
+            url = f'{{"archive_info": {{}}, "url": "{wheel}"}}'
+            files[f"{shim.dist_info}/direct_url.json"] = url.encode()
+        record = f"{shim.dist_info}/RECORD"
+        files[record] = _record(files, record)
+    return files
+
+
+def render_script(python: Path, target: str) -> bytes:
+    """Render a console script for ``module:attribute``."""
+    module, _, attribute = target.partition(":")
+    first = attribute.partition(".")[0]
+    return (
+        render_shebang(python)
+        + (
+            f"import sys\n\nfrom {module} import {first}\n\n"
+            f'if __name__ == "__main__":\n    sys.exit({attribute}())\n'
+        ).encode()
+    )
+
+
+def render_shebang(python: Path) -> bytes:
+    """The first line of a script; for a path that Linux would not take as one, a way around.
+
+    The kernel cuts such a line at 127 bytes (256 since 5.1) and splits it at blanks.
+    """
+    path = str(python)
+    if len(path) <= 124 and " " not in path:
+        return f"#!{path}\n".encode()
+    return f"#!/bin/sh\n'''exec' \"{path}\" \"$0\" \"$@\"\n' '''\n".encode()
+
+
+@functools.cache
+def parse_console_scripts(entry_points: bytes) -> Mapping[str, str]:
+    """Read console and GUI scripts from ``entry_points.txt``: name to ``module:attribute``.
+
+    What is not an entry point by the specification is passed over, as the import system does.
+    """
+    scripts: Dict[str, str] = {}
+    section = ""
+    for line in entry_points.decode("utf-8", "replace").splitlines():
+        if line.startswith("["):
+            section = line.strip().strip("[]")
+        elif section in ("console_scripts", "gui_scripts"):
+            match = _ENTRY_POINT.match(line)
+            if match:
+                scripts[match["name"]] = match["target"]
+    return scripts
+
+
+def _metadata(source: Source, versions: Mapping[str, str]) -> Tuple[bytes, Tuple[Skipped, ...]]:
+    """The headers that a shim keeps, with its canonical version and its requirements."""
+    lines: List[str] = []
+    widened: List[Skipped] = []
+    for key, value in (*headers(source.metadata), *_egg_headers(source.requires)):
+        lower = key.lower()
+        if lower in _DROPPED:
+            continue
+        if lower == "metadata-version" and _OLD_METADATA.fullmatch(value):
+            value = "2.1"
+        elif lower == "version":
+            value = source.provided.version
+        elif lower == "requires-dist":
+            value, reason = _requirement(value, versions)
+            if reason:
+                widened.append(Skipped(source.provided.name, reason))
+            if not value:
+                continue
+        lines.append(f"{key}: {value}")
+    return ("\n".join(lines) + "\n").encode(), tuple(widened)
+
+
+def _requirement(text: str, versions: Mapping[str, str]) -> Tuple[str, str]:
+    """A requirement as a shim has it, and why it differs; empty where it is left out."""
+    match = _REQUIRED_NAME.match(text)
+    version = versions.get(canonicalize_name(match[1])) if match else None
+    if match is None or (version is None and "@" not in text):
+        return text, ""
+    return _suited(text, version)
+
+
+@functools.cache  # The same few are in the metadata of many.
+def _suited(text: str, version: Optional[str]) -> Tuple[str, str]:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return "", f"requires {text!r}, which is no requirement; left out"
+    if version is None:
+        if requirement.url:
+            return "", f"requires {text!r}, a file of the machine it was built on; left out"
+        return text, ""
+    if not requirement.url and requirement.specifier.contains(version, prereleases=True):
+        return text, ""
+    requirement.url, requirement.specifier = None, SpecifierSet()
+    if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+        return str(requirement), ""  # Nobody but who asks for the extra would have met it.
+    reason = f"requires '{text}', but Spack provides {requirement.name} {version}; taken as it is"
+    return str(requirement), reason
+
+
+def _egg_headers(requires: bytes) -> Iterator[Tuple[str, str]]:
+    """``requires.txt`` of setuptools: requirements, then those of ``[extra:marker]`` sections."""
+    marker = ""
+    for line in map(str.strip, requires.decode("utf-8", "replace").splitlines()):
+        if line.startswith("["):
+            extra, _, condition = line.strip("[]").partition(":")
+            parts = [f"({condition})"] if condition else []
+            if extra:
+                yield "Provides-Extra", extra
+                parts.append(f'extra == "{extra}"')
+            marker = " and ".join(parts)
+        elif line:
+            yield "Requires-Dist", f"{line} ; {marker}" if marker else line
+
+
+def _record(files: Mapping[str, bytes], record: str) -> bytes:
+    lines = []
+    for name in sorted(files):
+        data = hashlib.sha256(files[name]).digest()
+        digest = base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={digest},{len(files[name])}\n")
+    return ("".join(lines) + f"{record},,\n").encode()

@@ -1,0 +1,297 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Find what is wrong with an environment, each fault under a code, and repair what can be.
+
+Reads only files of the environment and of the specs it consists of; asks no installer and no
+network. What a sync would change is a fault here, and so is what a sync must leave to the user.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from packaging.markers import default_environment
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from . import locks, sync
+from .distributions import headers, metadata_file, metadata_paths, read_distribution
+from .errors import FileError, MetadataError, StaleViewError
+from .files import read_optional
+from .layer import LayerPlan
+from .model import Backend, Distribution, Environment, Inventory, Pin, Provided
+from .settings import Defaults
+
+
+class Code(str, enum.Enum):
+    """What a fault is; the value is what users and scripts see."""
+
+    SHADOWED = "shadowed"  # A copy in .venv comes before what Spack provides.
+    TWO_DIST_INFOS = "two-dist-infos"  # One project has the metadata of two installations.
+    MISSING_SHIM = "missing-shim"  # Installers do not see what Spack provides.
+    MODIFIED = "modified"  # A file in the store is not as Spack installed it.
+    INCOMPATIBLE = "incompatible"  # A requirement does not hold.
+    OUT_OF_STEP = "out-of-step"  # pyproject.toml or the layer is not made from this environment.
+    STALE_VIEW = "stale-view"  # The view holds other specs than spack.lock.
+    STALE_LOCK = "stale-lock"  # The backend's lock holds other versions than Spack provides.
+    WRONG_PYTHON = "wrong-python"  # .venv is of another python than what Spack provides.
+    PYTHONPATH = "pythonpath"  # A variable makes python import from elsewhere first.
+
+
+#: What a ``fix`` repairs.
+FIXABLE = frozenset((Code.SHADOWED, Code.MISSING_SHIM, Code.OUT_OF_STEP, Code.TWO_DIST_INFOS))
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Something that is wrong, and how it is mended."""
+
+    code: Code
+    subject: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.reason}; {self.remedy}"
+
+
+_FIX = "run 'spack pyvarium verify --fix'"
+_SYNC = "run 'spack pyvarium sync'"
+
+
+def verify(
+    environment: Environment, defaults: Optional[Defaults], environ: Mapping[str, str]
+) -> Tuple[Fault, ...]:
+    """List the faults of an environment, sorted; raises PyvariumError where it is unreadable."""
+    faults: List[Fault] = [*_pythonpath(environ)]
+    try:
+        plan = sync.plan(environment, defaults)
+    except StaleViewError as error:
+        subject, _, reason = str(error).partition(": ")
+        reason, _, remedy = reason.rpartition("; ")
+        return tuple(sorted([*faults, Fault(Code.STALE_VIEW, subject, reason, remedy)]))
+    if plan.pyproject or plan.constraints or plan.poetry:
+        faults.append(Fault(Code.OUT_OF_STEP, str(environment.pyproject), str(plan), _SYNC))
+    for one in plan.inventory.skipped:
+        if one.fault:
+            reason, _, remedy = one.reason.rpartition("; ")
+            faults.append(Fault(Code.STALE_VIEW, one.subject, reason, remedy))
+    faults += _modified(environment, plan.inventory.provided)
+    faults += _stale_lock(environment, plan.backend, plan.pins)
+    if plan.layer is not None:
+        faults += _in_layer(plan.layer)
+        if not (plan.layer.foreign or plan.layer.make_venv):
+            installed = list(_installed(plan.layer.layer.site_packages))
+            faults += _doubled(installed, plan.layer)
+            faults += _incompatible(installed, plan.inventory)
+    return tuple(sorted(faults))
+
+
+def fix(environment: Environment, defaults: Optional[Defaults], faults: Sequence[Fault]) -> None:
+    """Repair what can be: copies are removed from .venv, and all that is ours is made anew."""
+    for fault in faults:
+        if fault.code is Code.SHADOWED:
+            remove_distribution(Path(fault.subject), environment.venv)
+    if any(fault.code in FIXABLE for fault in faults):
+        sync.sync(environment, defaults)
+
+
+def remove_distribution(dist_info: Path, venv: Path) -> None:
+    """Uninstall a distribution by its RECORD; nothing outside of the venv is touched.
+
+    The format is https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
+    """
+    record = read_optional(dist_info / "RECORD")
+    if record is None:
+        raise FileError(
+            f"{dist_info}: has no RECORD of its files; remove it and its modules by hand"
+        )
+    directories = set()
+    for line in record.decode("utf-8", "replace").splitlines():
+        name = line.rsplit(",", 2)[0].strip('"')
+        path = Path(os.path.normpath(dist_info.parent / name))
+        if path.is_relative_to(venv) and not path.is_dir():
+            path.unlink(missing_ok=True)
+            directories.add(path.parent)
+            for cached in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+                cached.unlink()
+                directories.add(cached.parent)
+    shutil.rmtree(dist_info, ignore_errors=True)
+    for directory in sorted(directories, key=lambda one: len(one.parts), reverse=True):
+        while directory.is_dir() and directory not in (venv, dist_info.parent):
+            if any(directory.iterdir()):
+                break
+            directory.rmdir()
+            directory = directory.parent
+
+
+def _pythonpath(environ: Mapping[str, str]) -> Iterator[Fault]:
+    value = environ.get("PYTHONPATH")
+    if value:
+        yield Fault(
+            Code.PYTHONPATH,
+            "PYTHONPATH",
+            f"is set ('{value}'), so that python imports from there before .venv",
+            "unset it, or activate the environment by 'spack pyvarium activate'",
+        )
+
+
+def _in_layer(plan: LayerPlan) -> Iterator[Fault]:
+    venv = str(plan.layer.environment.venv)
+    if plan.foreign:
+        reason = f"is of another python than Spack's ({plan.layer.inventory.interpreter})"
+        yield Fault(Code.WRONG_PYTHON, venv, reason, f"remove it and {_SYNC}")
+    elif plan.make_venv:
+        code = Code.WRONG_PYTHON if plan.layer.environment.venv.exists() else Code.OUT_OF_STEP
+        yield Fault(code, venv, "is missing, or of another python than Spack's", _SYNC)
+    else:
+        for copy in plan.copies:
+            reason = f"shadows Spack's {copy.name} {plan.layer.versions[copy.name]}"
+            yield Fault(Code.SHADOWED, str(copy.path), reason, _FIX)
+        for shim in plan.missing:
+            path = plan.layer.site_packages / shim.dist_info
+            reason = "is changed" if path.exists() else "is missing"
+            yield Fault(Code.MISSING_SHIM, str(path), reason, _FIX)
+        for path in plan.stale:
+            yield Fault(Code.OUT_OF_STEP, str(path), "is of a former sync", _SYNC)
+        for change in (*plan.archives, *plan.files):
+            if change and change.path != plan.layer.record:
+                yield Fault(Code.OUT_OF_STEP, str(change.path), "is missing or changed", _SYNC)
+
+
+def _modified(environment: Environment, provided: Sequence[Provided]) -> Iterator[Fault]:
+    for dag_hash in sorted({one.dag_hash for one in provided}):
+        spec = next(one.spec for one in provided if one.dag_hash == dag_hash)
+        prefix = environment.locate(dag_hash) or _prefix_of(provided, dag_hash)
+        for path, reason in sorted(_changes(prefix)) if prefix else ():
+            remedy = f"run 'spack install --overwrite {spec.partition('@')[0]}/{dag_hash[:7]}'"
+            yield Fault(Code.MODIFIED, str(path), reason, remedy)
+
+
+def _prefix_of(provided: Sequence[Provided], dag_hash: str) -> Optional[Path]:
+    """The prefix of a spec by its real path, where there is no Spack to ask."""
+    path = next(one.path for one in provided if one.dag_hash == dag_hash)
+    real = Path(os.path.realpath(metadata_file(path)))
+    return next((one for one in real.parents if (one / ".spack").is_dir()), None)
+
+
+def _changes(prefix: Path) -> Iterator[Tuple[Path, str]]:
+    """Compare what python imports of a prefix with the manifest that Spack wrote.
+
+    As ``spack.verify``, but a file is read only where its size is right and its time is not; and
+    the bytecode that python leaves there is nothing.
+    """
+    data = read_optional(prefix / ".spack" / "install_manifest.json")
+    try:
+        manifest: Dict[str, Mapping[str, object]] = json.loads(data or b"{}")
+    except ValueError:
+        return
+    if str(prefix) not in manifest:
+        return  # Installed by a Spack that wrote none, or elsewhere.
+    seen = set()
+    for library in (f"{prefix}/lib", f"{prefix}/lib64"):
+        if os.path.islink(library):
+            continue
+        for directory, below, names in os.walk(library):
+            below[:] = [name for name in below if name != "__pycache__"]
+            for name in names:
+                path = f"{directory}/{name}"
+                seen.add(path)
+                reason = _difference(path, manifest.get(path))
+                if reason:
+                    yield Path(path), reason
+        for path, entry in manifest.items():
+            gone = "size" in entry and path not in seen and "/__pycache__/" not in path
+            if gone and path.startswith(f"{library}/"):
+                yield Path(path), "was removed from the store"
+
+
+def _difference(path: str, entry: Optional[Mapping[str, object]]) -> Optional[str]:
+    if entry is None:
+        return "was added to the store"
+    if "size" not in entry:
+        return None
+    status = os.lstat(path)
+    if status.st_size != entry["size"]:
+        return "was changed in the store"
+    if status.st_mtime != entry["time"]:
+        with open(path, "rb") as file:
+            digest = base64.b32encode(hashlib.sha1(file.read()).digest()).decode()
+        if digest != entry["hash"]:
+            return "was changed in the store"
+    return None
+
+
+def _stale_lock(
+    environment: Environment, backend: Optional[Backend], pins: Sequence[Pin]
+) -> Iterator[Fault]:
+    path = locks.path_of(environment, backend)
+    data = read_optional(path) if path else None
+    if data is None:
+        return
+    locked = locks.parse_lock(data.decode("utf-8", "replace"), str(path))
+    for pin in pins:
+        found = locked.get(pin.name, ())
+        if pin.version not in found:
+            reason = f"holds {pin.name} {' and '.join(sorted(found)) or 'not at all'}, not {pin}"
+            yield Fault(Code.STALE_LOCK, str(path), reason, "run 'spack pyvarium lock'")
+
+
+def _installed(directory: Path) -> Iterator[Distribution]:
+    for path in metadata_paths(directory):
+        try:
+            yield read_distribution(path)
+        except MetadataError:
+            continue  # Left by an installation that was killed; installers pass it over.
+
+
+def _doubled(installed: Sequence[Distribution], plan: LayerPlan) -> Iterator[Fault]:
+    first: Dict[str, Distribution] = {}
+    for one in installed:
+        other = first.setdefault(one.name, one)
+        if other is not one:
+            remedy = _FIX if one.name in plan.layer.versions else f"install {one.name} again"
+            reason = f"{one.name} is there a second time, as {other.path.name}"
+            yield Fault(Code.TWO_DIST_INFOS, str(one.path), reason, remedy)
+
+
+def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> Iterator[Fault]:
+    """As ``pip check``: what a distribution requires is there, in a version that it admits."""
+    versions = {one.name: one.version for one in inventory.provided}
+    versions.update((one.name, one.version) for one in installed)
+    markers: Dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
+    if inventory.python and markers["python_version"] != inventory.python:
+        markers["python_version"] = inventory.python
+        markers["python_full_version"] = f"{inventory.python}.0"
+    for one in installed:
+        for requirement in _requirements(one):
+            if requirement.marker and not requirement.marker.evaluate(markers):
+                continue
+            version = versions.get(canonicalize_name(requirement.name))
+            if version is None:
+                reason = f"requires {requirement}, which is not there"
+            elif not requirement.specifier.contains(version, prereleases=True):
+                reason = f"requires {requirement}, but {version} is there"
+            else:
+                continue
+            remedy = "run 'spack pyvarium install', or choose another version of it"
+            yield Fault(Code.INCOMPATIBLE, str(one.path), reason, remedy)
+
+
+def _requirements(one: Distribution) -> Iterator[Requirement]:
+    data = read_optional(metadata_file(one.path)) or b""
+    for key, value in headers(data):
+        if key.lower() == "requires-dist":
+            try:
+                yield Requirement(value)
+            except InvalidRequirement:
+                continue
