@@ -18,7 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterator, List
 
+import installers
 import pytest
+from index import Index
+from installers import Installer, NoInstallerError
 from spacks import (
     RECORDED,
     TOP,
@@ -52,12 +55,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Path(os.environ.get("PYVARIUM_HOSTS", TOP / ".cache" / "hosts")),
         help="directory of prepared Spacks (default: PYVARIUM_HOSTS, or .cache/hosts)",
     )
+    group = parser.getgroup("installers")
+    group.addoption(
+        "--installer",
+        action="append",
+        metavar="NAME==VERSION",
+        help="an installer to test with, repeatable"
+        f" (default: {', '.join(installers.NEWEST)}; with --thorough also"
+        f" {', '.join(installers.OLDEST)})",
+    )
+    group.addoption(
+        "--tools",
+        type=Path,
+        default=Path(os.environ.get("PYVARIUM_TOOLS", TOP / ".cache" / "tools")),
+        help="directory of installed installers (default: PYVARIUM_TOOLS, or .cache/tools)",
+    )
+    group.addoption("--thorough", action="store_true", help="more of what takes long")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "prepared" in metafunc.fixturenames:
         names = metafunc.config.getoption("spack", None) or DEFAULT
         metafunc.parametrize("prepared", names, indirect=True, scope="session")
+    if "installer" in metafunc.fixturenames:
+        requirements = metafunc.config.getoption("installer", None) or (
+            installers.NEWEST + installers.OLDEST * metafunc.config.getoption("thorough", False)
+        )
+        metafunc.parametrize("installer", requirements, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +152,46 @@ def spack(prepared: Spack, tmp_path: Path) -> Spack:
 def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
     """Makes environments in a directory of the test's own."""
     return NewEnvironment(tmp_path, prepared.recorded)
+
+
+@pytest.fixture(scope="session")
+def index() -> Iterator[Index]:
+    """The package index of all installers."""
+    with Index(installers.RELEASES) as running:
+        yield running
+
+
+@pytest.fixture
+def installer_of(
+    request: pytest.FixtureRequest, index: Index, tmp_path: Path, say: Callable[[str], None]
+) -> Callable[[str], Installer]:
+    """Gets an installer by ``name==version``; skips where it cannot be had."""
+    tools = Path(os.path.abspath(request.config.getoption("tools")))
+    home = tmp_path / "home"
+
+    def get(requirement: str) -> Installer:
+        name, version = requirement.split("==")
+        try:
+            python = installers.had(tools, requirement, say)
+        except NoInstallerError as error:
+            pytest.skip(str(error))
+        return Installer(name, version, python, installers.environ_for(home, index.url))
+
+    return get
+
+
+@pytest.fixture
+def installer(
+    request: pytest.FixtureRequest, installer_of: Callable[[str], Installer]
+) -> Installer:
+    """The installer that a test is about."""
+    return installer_of(request.param)
+
+
+@pytest.fixture
+def pip(installer_of: Callable[[str], Installer]) -> Installer:
+    """The newest pip, which looks after what others did."""
+    return installer_of(next(one for one in installers.NEWEST if one.startswith("pip==")))
 
 
 @pytest.fixture
