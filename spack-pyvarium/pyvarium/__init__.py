@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 """Keep a project's ``pyproject.toml`` in step with the Python distributions Spack provides.
 
-The core (everything but ``cmd/``, ``registration``, ``automatic``, ``setup`` and ``spack_api``)
-runs without Spack, so the same code answers inside Spack, in a continuous-integration job and on a
-laptop. Like ``registration``, this module is read by every Python that Spack supports (3.6).
+The core (everything but ``cmd/``, ``registration``, ``automatic``, ``setup``, ``config``,
+``scopes`` and ``spack_api``) runs without Spack, so the same code answers inside Spack, in a
+continuous-integration job and on a laptop. Like ``registration``, this module is read by every
+Python that Spack supports (3.6).
 """
 
 import os

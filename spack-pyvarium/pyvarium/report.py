@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from .files import FileChange
 from .model import Distribution, Inventory, Provided, Skipped
+from .settings import Setting
 
 if TYPE_CHECKING:
     # These need the libraries, which ``setup`` is there to bring.
@@ -65,6 +66,39 @@ def installation(backend: str, made: Installation, change: FileChange, as_json: 
     return Answer("".join(f"{line}\n" for line in lines))
 
 
+def settings(
+    found: Mapping[str, Setting[Optional[str]]],
+    scopes: Sequence[str],
+    key: Optional[str],
+    as_json: bool,
+) -> Answer:
+    """The answer of ``config``: one setting, or all and the scopes."""
+    if as_json:
+        values = {name: {"value": one.value, "origin": one.origin} for name, one in found.items()}
+        return Answer(render_json({"scopes": list(scopes), "settings": values}))
+    if key is not None:
+        return Answer(f"{_shown(found[key].value)} ({found[key].origin})\n")
+    rows = [("SETTING", "VALUE", "ORIGIN")]
+    rows += [(name, _shown(one.value), one.origin) for name, one in found.items()]
+    return Answer(f"{_columns(rows)}scopes: {', '.join(scopes)}\n")
+
+
+def setting_changed(
+    key: str, removed: bool, change: FileChange, written: bool, as_json: bool
+) -> Answer:
+    """The answer of ``config`` where it changes a setting."""
+    done = [f"{change.path}: {key} {'removed' if removed else 'set'}"] if written else []
+    if as_json:
+        return Answer(render_json({"done": done}))
+    return Answer("".join(f"{line}\n" for line in done) or "nothing to do\n")
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
 def render_json(value: Dict[str, Any]) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
@@ -114,9 +148,7 @@ def render_status(inventory: Inventory, upper: Sequence[Distribution]) -> str:
         why = "direct" if one.direct else "dependency"
         rows.append((one.name, one.version, "spack", one.spec, one.dag_hash[:7], why))
     rows += [(one.name, one.version, "venv", "", "", "") for one in upper]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return _columns(rows)
 
 
 def faults_as_json(faults: Sequence[Fault], fixed: Sequence[Fault]) -> Dict[str, Any]:

@@ -15,7 +15,7 @@ from .model import Backend, Mode
 #: The environment variable; it holds a policy.
 VARIABLE = "SPACK_PYVARIUM"
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", covariant=True)
 Choice = TypeVar("Choice", bound=enum.Enum)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import sys
@@ -27,7 +26,7 @@ from .errors import FileError, PyvariumError
 from .files import FileChange
 from .host import Host, HostError, Report
 from .model import Backend
-from .settings import AUTO_SYNC, VARIABLE, Policy, Setting, resolve_policy, tool_key
+from .settings import AUTO_SYNC, Policy, tool_key
 
 if TYPE_CHECKING:
     from .tools import Installation
@@ -105,7 +104,7 @@ def state() -> State:
     """Look at the running Spack."""
     root = Path(pyvarium.root())
     extension = root / "spack-pyvarium"
-    policy = _policy()
+    policy = spack_api.policy()
     libraries.missing()  # Looks beside the clone too.
     return State(
         spack=spack_api.version(),
@@ -241,15 +240,6 @@ def _registered_scopes() -> Tuple[str, ...]:
     names = spack_api.scopes()
     entries = (scopes.entries(spack_api.section_file(name, "include")) for name in names)
     return tuple(name for name, ours in zip(names, entries) if any(map(is_ours, ours)))
-
-
-def _policy() -> Setting[Policy]:
-    return resolve_policy(
-        forced=spack_api.forced_policy(),
-        variable=os.environ.get(VARIABLE),
-        auto_sync=True,  # What a project says is its own.
-        configured=spack_api.configured_policy(),
-    )
 
 
 def _distribution() -> Optional[str]:

@@ -24,7 +24,18 @@ import spack.util.spack_yaml
 
 from .errors import PyvariumError
 from .model import Backend, Environment
-from .settings import AUTO_SYNC, Policy, Setting, parse_policy, tool_key
+from .settings import (
+    AUTO_SYNC,
+    BACKEND,
+    MODE,
+    VARIABLE,
+    Defaults,
+    Policy,
+    Setting,
+    parse_policy,
+    resolve_policy,
+    tool_key,
+)
 
 SECTION = "pyvarium"
 
@@ -83,9 +94,25 @@ def configured_policy() -> Optional[Setting[Policy]]:
     return _as_policy(configured(AUTO_SYNC))
 
 
-def configured(key: str) -> Optional[Setting[object]]:
-    """The value that the highest scope which has this key gives it, such as ``tools.uv``."""
-    return next((setting for setting, _ in reversed(list(_configured(key)))), None)
+def policy(auto_sync: bool = True) -> Setting[Policy]:
+    """Where automatic sync acts; ``auto_sync`` is the project's own switch."""
+    return resolve_policy(
+        forced=forced_policy(),
+        variable=os.environ.get(VARIABLE),
+        auto_sync=auto_sync,
+        configured=configured_policy(),
+    )
+
+
+def configured(key: str, scope: Optional[str] = None) -> Optional[Setting[object]]:
+    """The value of a key, such as ``tools.uv``, in one scope or in the highest that has it."""
+    found = (setting for setting, _ in reversed(list(_configured(key))))
+    return next((one for one in found if scope is None or one.origin == _origin(scope)), None)
+
+
+def defaults() -> Defaults:
+    """What the configuration says for projects that say nothing themselves."""
+    return Defaults(backend=configured(BACKEND), mode=configured(MODE))
 
 
 def configured_tool(backend: Backend) -> Optional[Setting[str]]:
@@ -107,8 +134,12 @@ def _configured(key: str) -> Iterator[Tuple[Setting[object], bool]]:
             table = table.get(name) or {}
         for name, value in table.items():
             if str(name) == last:
-                setting = Setting(value, f"scope {scope.name}")
+                setting = Setting(value, _origin(scope.name))
                 yield setting, bool(getattr(name, "override", False))
+
+
+def _origin(scope: str) -> str:
+    return f"scope {scope}"
 
 
 @dataclass(frozen=True)
@@ -130,8 +161,13 @@ def section_file(scope: str, section: str) -> SectionFile:
     absent = dict(_absent_scopes())
     if scope in absent:
         return SectionFile(absent[scope] / f"{section}.yaml", (section,))
-    names = ", ".join(sorted({*scopes(), *absent}))
+    names = ", ".join(sorted(scope_names()))
     raise PyvariumError(f"scope {scope}: is not known; use one of {names}")
+
+
+def scope_names() -> Tuple[str, ...]:
+    """The same as ``scopes``, and with those that Spack leaves out until there is a directory."""
+    return (*scopes(), *(name for name, _ in _absent_scopes() if name not in scopes()))
 
 
 def scopes() -> Tuple[str, ...]:

@@ -87,12 +87,29 @@ def find(
     remedy = f"run 'spack pyvarium setup {backend.value} PREFIX'"
     if configured is not None:
         remedy = f"mend {tool_key(backend)} in {configured.origin}, or {remedy}"
-        return _checked(backend, configured.value, remedy, run or _run)
+        return check(backend, configured.value, remedy, run)
     remedy = f"install {backend.value} {OLDEST[backend]} or newer, or {remedy}"
     path = shutil.which(backend.value)
     if path is None:
         raise ToolError(f"{backend.value}: is not on PATH; {remedy}")
-    return _checked(backend, path, remedy, run or _run)
+    return check(backend, path, remedy, run)
+
+
+def check(backend: Backend, path: str, remedy: str, run: Optional[Runner] = None) -> Tool:
+    """See that a program runs and is new enough; raises ToolError, which ends with ``remedy``."""
+    try:
+        done = (run or _run)([path, "--version"])
+    except OSError as error:
+        raise ToolError(f"{path}: cannot be run ({error.strerror}); {remedy}") from None
+    found = _VERSION.search(done.stdout)
+    if done.returncode or not found or backend.value not in done.stdout.lower():
+        raise ToolError(f"{path}: does not work ({libraries.last_error(done)}); {remedy}")
+    if Version(found[0]) < Version(OLDEST[backend]):
+        raise ToolError(
+            f"{path}: is {backend.value} {found[0]}, and {OLDEST[backend]} or newer is needed;"
+            f" {remedy}"
+        )
+    return Tool(Path(path), found[0])
 
 
 def program(backend: Backend, prefix: Path) -> Path:
@@ -135,20 +152,20 @@ def install(
     there = None
     if record is not None and record.complete:
         with contextlib.suppress(ToolError):
-            there = _checked(backend, str(path), remedy, run)
+            there = check(backend, str(path), remedy, run)
     if there is not None:
         if version is None or Version(version) == Version(there.version):
             return Installation(there, new=False)
         report(f"installing {requirement} into {prefix}")
         _install(requirement, prefix, run)
-        return Installation(_checked(backend, str(path), remedy, run), new=True)
+        return Installation(check(backend, str(path), remedy, run), new=True)
 
     _write_record(prefix, wanted)
     try:
         report(f"installing {requirement} into {prefix} with {wanted.python}")
         _make_venv(wanted.python, prefix, run)
         _install(requirement, prefix, run)
-        tool = _checked(backend, str(path), remedy, run)
+        tool = check(backend, str(path), remedy, run)
     except ToolError:
         _remove(prefix)
         raise
@@ -208,22 +225,6 @@ def _install(requirement: str, prefix: Path, run: Runner) -> None:
             f"{prefix}: {requirement} could not be installed ({libraries.last_error(done)});"
             " mend this, or name an index that can be reached by PIP_INDEX_URL"
         )
-
-
-def _checked(backend: Backend, path: str, remedy: str, run: Runner) -> Tool:
-    try:
-        done = run([path, "--version"])
-    except OSError as error:
-        raise ToolError(f"{path}: cannot be run ({error.strerror}); {remedy}") from None
-    found = _VERSION.search(done.stdout)
-    if done.returncode or not found:
-        raise ToolError(f"{path}: does not work ({libraries.last_error(done)}); {remedy}")
-    if Version(found[0]) < Version(OLDEST[backend]):
-        raise ToolError(
-            f"{path}: is {backend.value} {found[0]}, and {OLDEST[backend]} or newer is needed;"
-            f" {remedy}"
-        )
-    return Tool(Path(path), found[0])
 
 
 def _clear(prefix: Path) -> None:

@@ -62,29 +62,29 @@ def tree(directory: Path) -> List[str]:
 
 
 @pytest.mark.parametrize(
-    ("on_path", "configured", "expected"),
+    ("backend", "says", "version"),
     [
-        ("echo 'uv 0.7.2 (8414e9f3d 2025-04-25)'", None, "0.7.2"),
-        ("echo 'uv 0.6.17'", "echo 'Poetry (version 2.2.0)'", "2.2.0"),
-        ("echo 'PDM, version 2.20.0.post1'", None, "2.20.0.post1"),
-        ("echo 'pip 25.1rc1 from /x (python 3.11)'", None, "25.1rc1"),
+        (Backend.UV, "uv 0.7.2 (8414e9f3d 2025-04-25)", "0.7.2"),
+        (Backend.POETRY, "Poetry (version 2.2.0)", "2.2.0"),
+        (Backend.PDM, "PDM, version 2.20.0.post1", "2.20.0.post1"),
+        (Backend.PIP, "pip 25.1 from /x (python 3.11)", "25.1"),
     ],
-    ids=["uv", "poetry-configured", "pdm", "pip"],
 )
-def test_the_configured_program_comes_before_path(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    on_path: str,
-    configured: Optional[str],
-    expected: str,
+def test_programs_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: Backend, says: str, version: str
 ) -> None:
-    path = script(tmp_path / "path" / "uv", on_path)
-    monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
-    setting = None
-    if configured:
-        path = script(tmp_path / "own" / "uv", configured)
-        setting = Setting(str(path), "scope user")
-    assert find(Backend.UV, setting) == Tool(path, expected)
+    path = script(tmp_path / backend.value, f"echo '{says}'")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert find(backend, None) == Tool(path, version)
+
+
+def test_the_configured_program_comes_before_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(tmp_path / "uv", "echo uv 0.7.2")
+    path = script(tmp_path / "own" / "uv", "echo uv 0.13.8")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert find(Backend.UV, Setting(str(path), "scope user")) == Tool(path, "0.13.8")
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,16 @@ def test_the_configured_program_comes_before_path(
             f" install uv 0.6.17 or newer, or {SETUP}",
         ),
         (
-            "echo trace; echo 'uv: not of this Python' >&2; exit 1",
+            "echo uv 1.0; echo 'uv: not of this Python' >&2; exit 1",
             True,
             f"{{path}}: does not work (uv: not of this Python); mend tools.uv in scope user,"
             f" or {SETUP}",
         ),
         (
-            "echo hello",
+            "echo PDM, version 2.20.1",
             True,
-            f"{{path}}: does not work (hello); mend tools.uv in scope user, or {SETUP}",
+            "{path}: does not work (PDM, version 2.20.1);"
+            f" mend tools.uv in scope user, or {SETUP}",
         ),
     ],
     ids=["not-on-path", "not-there", "too-old", "broken", "another-program"],
@@ -288,5 +289,5 @@ def test_programs_run_apart_from_the_python_that_is_active(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/view")
-    path = script(tmp_path / "uv", "echo 1.0${PYTHONPATH+.$PYTHONPATH}")
+    path = script(tmp_path / "uv", "echo uv 1.0${PYTHONPATH+.$PYTHONPATH}")
     assert find(Backend.UV, Setting(str(path), "scope user")) == Tool(path, "1.0")

@@ -62,6 +62,13 @@ def setup_parser(subparser):
             help="print the line for " + text,
         )
 
+    config = _add(commands, "config", configure)
+    config.add_argument("key", nargs="?", metavar="KEY", help="setting (default: show all)")
+    config.add_argument("value", nargs="?", metavar="VALUE", help="set it to this")
+    config.add_argument("--unset", action="store_true", help="remove the setting")
+    config.add_argument("--scope", help="scope to show or change (default to change: user)")
+    config.add_argument("--json", action="store_true", help="print the answer as JSON")
+
     setup = _add(commands, "setup", set_up)
     action = setup.add_mutually_exclusive_group()
     action.add_argument("--status", action="store_true", help="show how this Spack is set up")
@@ -196,6 +203,33 @@ def print_activation(args):
     from pyvarium.activation import Shell
 
     return _print(commands.activate(environment, Shell(args.shell)))
+
+
+def configure(args):
+    """Show the settings and where each comes from, or change one.
+
+    A scope is one of Spack's configuration, or 'project': [tool.pyvarium] in the pyproject.toml of
+    the active environment. The settings:
+
+      auto-sync     where automatic sync acts: off, existing, all, opted-in;
+                    in a project: true, false
+      backend       what installs from the package index: uv, poetry, pdm, pip
+      mode          bound: what Spack provides comes from Spack alone; portable: the project also
+                    installs where there is no Spack
+      tools.uv ...  path of a backend's program (default: the one on PATH); not in a project
+    """
+    if args.unset and (args.key is None or args.value is not None):
+        return _usage("config --unset: takes a key and no value")
+    from pyvarium import libraries
+
+    libraries.require()
+    from pyvarium import config, report
+
+    if args.value is None and not args.unset:
+        found = config.shown(args.key, args.scope)
+        return _print(report.settings(found, config.scope_names(), args.key, args.json))
+    change = config.with_value(args.scope or "user", args.key, args.value)
+    return _print(report.setting_changed(args.key, args.unset, change, change.write(), args.json))
 
 
 def set_up(args):

@@ -1,0 +1,186 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import pytest
+import spack.config
+import spack.environment
+from test_command import pyvarium
+
+from pyvarium.settings import KINDS
+
+PYPROJECT = """\
+[project]
+name = "mine"  # not yours
+
+[tool.poetry]
+package-mode = false
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, mutable_mock_env_path: Any) -> Path:
+    """The pyproject.toml of an environment."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    (directory / "spack.yaml").write_text("spack:\n  specs: []\n")
+    (directory / "pyproject.toml").write_text(PYPROJECT)
+    return directory / "pyproject.toml"
+
+
+def file_of(scope: str) -> Path:
+    return Path(spack.config.CONFIG.scopes[scope].path) / "pyvarium.yaml"
+
+
+def config(*words: str) -> str:
+    """The answer of a process of its own, which has read no file yet."""
+    spack.config.CONFIG.clear_caches()
+    return pyvarium("config", *words)
+
+
+def given(*words: str) -> Dict[str, Tuple[Optional[str], str]]:
+    """The settings that there are, with their origins."""
+    found = json.loads(config(*words, "--json"))["settings"]
+    return {key: (one["value"], one["origin"]) for key, one in found.items() if one["value"]}
+
+
+def program(path: Path, says: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {says}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_each_place_is_stronger_than_the_one_before(project: Path, tmp_path: Path) -> None:
+    defaults = {"auto-sync": ("existing", "default"), "mode": ("bound", "default")}
+    assert given() == defaults
+    uv = program(tmp_path / "bin" / "uv", "uv 0.13.8")
+    on_path = {"tools.uv": (str(uv), "PATH")}
+    assert given() == {**defaults, **on_path}
+
+    for scope in ("site", "user"):
+        for key, value in (("auto-sync", "all"), ("mode", "portable"), ("backend", "pip")):
+            assert config("--scope", scope, key, value) == f"{file_of(scope)}: {key} set\n"
+    configured = {
+        "auto-sync": ("all", "scope user"),
+        "backend": ("pip", "scope user"),
+        "mode": ("portable", "scope user"),
+    }
+    assert given() == {**configured, **on_path}
+    own = program(tmp_path / "own" / "uv", "uv 0.6.17")
+    config("tools.uv", str(own))
+    configured["tools.uv"] = (str(own), "scope user")
+    with spack.environment.Environment(project.parent):
+        assert given() == {**configured, "backend": ("poetry", "found")}
+        for key, value in (("auto-sync", "false"), ("mode", "bound"), ("backend", "uv")):
+            config("--scope", "project", key, value)
+        assert given() == {
+            **configured,
+            "auto-sync": ("off", "tool.pyvarium.auto-sync"),
+            "backend": ("uv", "tool.pyvarium.backend"),
+            "mode": ("bound", "tool.pyvarium.mode"),
+        }
+        assert config("mode") == "bound (tool.pyvarium.mode)\n"
+        table = '\n[tool.pyvarium]\nauto-sync = false\nmode = "bound"\nbackend = "uv"\n'
+        assert project.read_text() == PYPROJECT + table
+
+        for key in ("auto-sync", "mode", "backend"):
+            assert config("--scope", "project", "--unset", key) == f"{project}: {key} removed\n"
+        assert config("--scope", "project", "--unset", "mode") == "nothing to do\n"
+        assert project.read_text() == PYPROJECT
+    for scope in ("site", "user"):
+        for key in ("auto-sync", "mode", "backend", "tools.uv"):
+            config("--scope", scope, "--unset", key)
+        assert not file_of(scope).exists()
+    assert given() == {**defaults, **on_path}
+
+
+def test_what_one_scope_says(project: Path) -> None:
+    config("--scope", "site", "mode", "portable")
+    assert given("--scope", "site") == {"mode": ("portable", "scope site")}
+    assert given("--scope", "user") == {}
+    with spack.environment.Environment(project.parent):
+        config("--scope", "project", "backend", "pdm")
+        assert given("--scope", "project") == {"backend": ("pdm", "tool.pyvarium.backend")}
+
+
+def test_the_table() -> None:
+    lines = config().splitlines()
+    assert lines[0].split() == ["SETTING", "VALUE", "ORIGIN"]
+    assert [line.split()[0] for line in lines[1:-1]] == list(KINDS)
+    assert lines[1:3] == [
+        "auto-sync     existing  default",
+        "backend       none      unset",
+    ]
+    assert set(lines[-1].split(": ")[1].split(", ")) >= {"project", "site", "user"}
+    assert json.loads(config("mode", "portable", "--json")) == {
+        "done": [f"{file_of('user')}: mode set"]
+    }
+
+
+KNOWN = ", ".join(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nope"], f"nope: is not a setting; use one of {KNOWN}"),
+        (["--unset", "nope"], f"nope: is not a setting; use one of {KNOWN}"),
+        (["mode", "fast"], "mode: 'fast' is not a mode; use one of bound, portable"),
+        (["backend", "conda"], "backend: 'conda' is not a backend; use one of uv, poetry, pdm, p"),
+        (
+            ["auto-sync", "true"],
+            "auto-sync: 'true' is not a policy; use one of off, existing, all, opted-in",
+        ),
+        (
+            ["tools.uv", "/nowhere/uv"],
+            "/nowhere/uv: cannot be run (No such file or directory); give one that works, or run"
+            " 'spack pyvarium setup uv PREFIX'",
+        ),
+        (["--scope", "nope", "mode", "bound"], "scope nope: is not known; use one of "),
+        (["--scope", "nope"], "scope nope: is not known; use one of "),
+        (["--scope", "project"], "no Spack environment is active; choose one: "),
+        (["--scope", "project", "mode", "bound"], "no Spack environment is active; choose one: "),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_set(words: List[str], message: str) -> None:
+    assert pyvarium("config", *words, code=1).startswith(f"==> Error: {message}")
+
+
+def test_what_a_project_cannot_hold(project: Path) -> None:
+    with spack.environment.Environment(project.parent):
+        for key, value, message in (
+            ("auto-sync", "all", "auto-sync: 'all' is not for a project; use true or false"),
+            ("tools.uv", "/uv", "tools.uv: is a path on one machine; use a --scope of Spack's"),
+            ("mode", "fast", "mode: 'fast' is not a mode; use one of bound, portable"),
+        ):
+            out = pyvarium("config", "--scope", "project", key, value, code=1)
+            assert out == f"==> Error: {message}\n"
+        project.write_text("[tool\n")
+        out = pyvarium("config", "--scope", "project", "mode", "bound", code=1)
+        assert out.startswith(f"==> Error: {project}: is not valid TOML (")
+        project.unlink()
+        assert pyvarium("config", "--scope", "project", "mode", "bound", code=1) == (
+            f"==> Error: {project}: does not exist; 'spack pyvarium sync' creates it\n"
+        )
+        assert config("--scope", "project", "--unset", "mode") == "nothing to do\n"
+        assert not project.exists()
+
+
+@pytest.mark.parametrize("words", [["--unset"], ["--unset", "mode", "bound"]], ids=" ".join)
+def test_wrong_usage(words: List[str]) -> None:
+    assert pyvarium("config", *words, code=2) == (
+        "==> Error: config --unset: takes a key and no value; see --help\n"
+    )
