@@ -9,6 +9,7 @@ The places are the scopes of Spack's configuration, and the project: ``[tool.pyv
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import Dict, Optional, Tuple, Union
@@ -42,7 +43,7 @@ def shown(key: Optional[str], scope: Optional[str]) -> Settings:
 def in_force() -> Settings:
     """What holds here, in the active environment if there is one; raises PyvariumError."""
     environment = spack_api.active_environment()
-    text = "" if environment is None else _decode(files.read_optional(environment.pyproject))
+    text = "" if environment is None else scopes.decode(files.read_optional(environment.pyproject))
     subject = "pyproject.toml" if environment is None else str(environment.pyproject)
     names = () if environment is None else os.listdir(environment.path)
     owned = pyproject.owned(text, subject)
@@ -66,7 +67,7 @@ def given(scope: str) -> Settings:
         found = {key: spack_api.configured(key, scope) for key in settings.KINDS}
         return {key: _as_text(setting) for key, setting in found.items()}
     environment = spack_api.require_environment()
-    text = _decode(files.read_optional(environment.pyproject))
+    text = scopes.decode(files.read_optional(environment.pyproject))
     owned = pyproject.owned(text, str(environment.pyproject))
     values = {
         AUTO_SYNC: None if owned.auto_sync else "false",
@@ -85,6 +86,17 @@ def with_value(scope: str, key: str, value: Optional[str]) -> FileChange:
     if value is not None:
         value = _checked(key, value)
     return scopes.with_setting(scope, key, value)
+
+
+def overruling(scope: str, key: str) -> Optional[str]:
+    """Say what holds here in spite of the setting that was written just now; None if nothing."""
+    spack_api.forget_configuration()
+    origin = settings.in_project(key) if scope == PROJECT else spack_api.origin(scope)
+    with contextlib.suppress(PyvariumError):  # It is no fault of what was written.
+        holds = in_force()[key]
+        if holds.origin != origin and holds.origin not in ("default", "unset"):
+            return f"{key}: {holds.value} holds here, by {holds.origin}"
+    return None
 
 
 def _check_key(key: str) -> None:
@@ -122,7 +134,7 @@ def _with_project_value(environment: Environment, key: str, value: Optional[str]
         if value is None:
             return FileChange(path, None, None)
         raise PyvariumError(f"{path}: does not exist; 'spack pyvarium sync' creates it")
-    text = _decode(before)
+    text = scopes.decode(before)
     toml_text.parse(text, str(path))
     after = pyproject.with_setting(text, key, chosen, str(path))
     return FileChange(path, before, after.encode("utf-8", "surrogateescape"))
@@ -140,7 +152,3 @@ def _as_text(setting: Optional[Setting[object]]) -> Setting[Optional[str]]:
     if setting is None:
         return _UNSET
     return Setting("off" if setting.value is False else str(setting.value), setting.origin)
-
-
-def _decode(data: Optional[bytes]) -> str:
-    return (data or b"").decode("utf-8", "surrogateescape")

@@ -84,13 +84,19 @@ def settings(
 
 
 def setting_changed(
-    key: str, removed: bool, change: FileChange, written: bool, as_json: bool
+    key: str,
+    removed: bool,
+    change: FileChange,
+    written: bool,
+    note: Optional[str],
+    as_json: bool,
 ) -> Answer:
     """The answer of ``config`` where it changes a setting."""
+    notes = (note,) if note else ()
     done = [f"{change.path}: {key} {'removed' if removed else 'set'}"] if written else []
     if as_json:
-        return Answer(render_json({"done": done}))
-    return Answer("".join(f"{line}\n" for line in done) or "nothing to do\n")
+        return Answer(render_json({"done": done}), notes)
+    return Answer("".join(f"{line}\n" for line in done) or "nothing to do\n", notes)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

@@ -47,7 +47,7 @@ def with_setting(scope: str, key: str, value: Optional[str]) -> FileChange:
 def changed(file: SectionFile, entry: str, ours: Ours) -> FileChange:
     """Plan to have this entry (none: "") and no other of ours; raises PyvariumError."""
     before = files.read_optional(file.path)
-    text = _decode(before)
+    text = decode(before)
     there = spack_api.parse_entries(text, file)
     wanted = spack_api.parse_entries(configuration.with_entry("", file.keys, entry), file)
     if list(filter(ours, there)) == wanted:
@@ -73,7 +73,7 @@ def changed(file: SectionFile, entry: str, ours: Ours) -> FileChange:
 
 def entries(file: SectionFile) -> List[str]:
     """What stands in the file below its keys, each as one line; raises PyvariumError."""
-    return spack_api.parse_entries(_decode(files.read_optional(file.path)), file)
+    return spack_api.parse_entries(decode(files.read_optional(file.path)), file)
 
 
 def _beside(text: str, file: SectionFile) -> List[str]:
@@ -84,5 +84,6 @@ def _beside(text: str, file: SectionFile) -> List[str]:
     return [entry for entry in beside if not key.match(entry)]
 
 
-def _decode(data: Optional[bytes]) -> str:
+def decode(data: Optional[bytes]) -> str:
+    """The text of a file, of which every byte can be written again."""
     return (data or b"").decode("utf-8", "surrogateescape")

@@ -107,7 +107,7 @@ def policy(auto_sync: bool = True) -> Setting[Policy]:
 def configured(key: str, scope: Optional[str] = None) -> Optional[Setting[object]]:
     """The value of a key, such as ``tools.uv``, in one scope or in the highest that has it."""
     found = (setting for setting, _ in reversed(list(_configured(key))))
-    return next((one for one in found if scope is None or one.origin == _origin(scope)), None)
+    return next((one for one in found if scope is None or one.origin == origin(scope)), None)
 
 
 def defaults() -> Defaults:
@@ -134,12 +134,18 @@ def _configured(key: str) -> Iterator[Tuple[Setting[object], bool]]:
             table = table.get(name) or {}
         for name, value in table.items():
             if str(name) == last:
-                setting = Setting(value, _origin(scope.name))
+                setting = Setting(value, origin(scope.name))
                 yield setting, bool(getattr(name, "override", False))
 
 
-def _origin(scope: str) -> str:
+def origin(scope: str) -> str:
+    """What the user is told of a setting in this scope."""
     return f"scope {scope}"
+
+
+def forget_configuration() -> None:
+    """Have Spack read its files again, since one was written."""
+    spack.config.CONFIG.clear_caches()
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,21 @@ def test_what_one_scope_says(project: Path) -> None:
         assert given("--scope", "project") == {"backend": ("pdm", "tool.pyvarium.backend")}
 
 
+def test_what_does_not_hold_is_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(*words: str) -> List[str]:
+        return [line for line in config(*words).splitlines() if line.startswith("==> ")]
+
+    assert said("mode", "bound") == []
+    shadowed = "==> mode: bound holds here, by scope user"
+    assert said("--scope", "site", "mode", "portable") == [shadowed]
+    with spack.environment.Environment(project.parent):
+        assert said("--scope", "project", "mode", "bound") == []
+        assert said("mode", "portable") == ["==> mode: bound holds here, by tool.pyvarium.mode"]
+        assert said("--unset", "mode") == []
+    monkeypatch.setenv("SPACK_PYVARIUM", "off")
+    assert said("auto-sync", "all") == ["==> auto-sync: off holds here, by SPACK_PYVARIUM"]
+
+
 def test_the_table() -> None:
     lines = config().splitlines()
     assert lines[0].split() == ["SETTING", "VALUE", "ORIGIN"]

@@ -228,8 +228,13 @@ def configure(args):
     if args.value is None and not args.unset:
         found = config.shown(args.key, args.scope)
         return _print(report.settings(found, config.scope_names(), args.key, args.json))
-    change = config.with_value(args.scope or "user", args.key, args.value)
-    return _print(report.setting_changed(args.key, args.unset, change, change.write(), args.json))
+    scope = args.scope or "user"
+    change = config.with_value(scope, args.key, args.value)
+    written = change.write()
+    note = None if args.unset else config.overruling(scope, args.key)
+    return _print(
+        report.setting_changed(args.key, args.unset, change, written, note, args.json)
+    )
 
 
 def set_up(args):
