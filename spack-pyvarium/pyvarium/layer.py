@@ -133,7 +133,7 @@ def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
     What a record says to be in step is believed as far as names go; a ``thorough`` comparison
     renders every shim and reads those that are installed.
     """
-    if layer.inventory.interpreter is None or not layer.inventory.provided:
+    if layer.inventory.interpreter is None:
         return None
     if layer.environment.venv.exists() and not (_is_ours(layer.environment.venv) or _fits(layer)):
         return LayerPlan(layer, {}, foreign=True)

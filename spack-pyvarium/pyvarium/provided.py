@@ -74,6 +74,8 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
             skipped.append(Skipped(node.spec, _absence(environment, node, dag_hash)))
     pythons = sorted({version for version, _ in directories})
     python = pythons[0] if len(pythons) == 1 else None
+    if not pythons:
+        python = _python_of(lockfile)
     return Inventory(
         provided=tuple(provided[name] for name in sorted(provided)),
         skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
@@ -81,6 +83,13 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
         interpreter=_interpreter(environment, lockfile, python) if python else None,
         site_packages=tuple(path for _, path in directories),
     )
+
+
+def _python_of(lockfile: Lockfile) -> Optional[str]:
+    """The ``X.Y`` of the python that the specs are for, where nothing is installed for it yet."""
+    nodes = (lockfile.nodes[dag_hash] for dag_hash in lockfile.runtime())
+    versions = {".".join(one.version.split(".")[:2]) for one in nodes if one.name == "python"}
+    return versions.pop() if len(versions) == 1 else None
 
 
 def _interpreter(environment: Environment, lockfile: Lockfile, python: str) -> Optional[Path]:

@@ -98,17 +98,22 @@ def requires_python(text: str, subject: str) -> Optional[SpecifierSet]:
         return None
 
 
-def new_text(name: str, python: Optional[str]) -> str:
-    """A minimal valid ``pyproject.toml`` for an environment whose python is ``X.Y``.
+def python_bounds(python: str) -> str:
+    """The ``requires-python`` of a project that is for one ``X.Y``.
 
-    The bound on python is needed: Spack's pins hold for that python, and a resolver that has to
-    find a solution for every other one fails.
+    Spack's pins hold for that python, and a resolver that has to find a solution for every other
+    one may fail.
     """
+    major, minor = python.split(".")
+    return f">={python},<{major}.{int(minor) + 1}"
+
+
+def new_text(name: str, python: Optional[str]) -> str:
+    """A minimal valid ``pyproject.toml`` for an environment whose python is ``X.Y``."""
     project = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "environment"
     lines = ["[project]", f'name = "{canonicalize_name(project)}"', 'version = "0"']
     if python is not None:
-        major, minor = python.split(".")
-        lines.append(f'requires-python = ">={python},<{major}.{int(minor) + 1}"')
+        lines.append(f'requires-python = "{python_bounds(python)}"')
     return "\n".join([*lines, "dependencies = []", ""])
 
 

@@ -14,6 +14,10 @@ from .model import Distribution, Inventory, Provided, Skipped
 from .settings import Setting
 
 if TYPE_CHECKING:
+    from .choice import Choice
+    from .lifecycle import Created
+    from .model import Environment
+
     # These need the libraries, which ``setup`` is there to bring.
     from .sync import Plan
     from .tools import Installation
@@ -179,6 +183,74 @@ def render_faults(faults: Sequence[Fault], fixed: Sequence[Fault]) -> str:
     """One fault a line, first what was repaired."""
     lines = [f"fixed {one.code.value}: {one.subject}: {one.reason}\n" for one in fixed]
     lines += [f"{one.code.value}: {one}\n" for one in faults]
+    return "".join(lines)
+
+
+def created(environment: Created, as_json: bool) -> Answer:
+    """The answer of ``new``."""
+    notes = tuple(f"Skipped: {one}" for one in environment.skipped)
+    if as_json:
+        answer = {
+            "path": str(environment.path),
+            "backend": environment.backend.value,
+            "choices": choices_as_json(environment.choices),
+            "skipped": skipped_as_json(environment.skipped),
+        }
+        return Answer(render_json(answer), notes)
+    script = environment.path / "activate.sh"
+    use = f"{environment.path}: created; activate it by '. {script}'\n"
+    return Answer(render_choices(environment.choices) + use, notes)
+
+
+def added(
+    environment: Environment, chosen: Sequence[Choice], written: bool, as_json: bool
+) -> Answer:
+    """The answer of ``add``."""
+    if as_json:
+        return Answer(render_json({"choices": choices_as_json(chosen), "written": written}))
+    done = "" if not written else f"{environment.path}: added\n"
+    return Answer(done or render_choices(chosen))
+
+
+def removed(
+    environment: Environment,
+    specs: Sequence[str],
+    projects: Sequence[str],
+    written: bool,
+    as_json: bool,
+) -> Answer:
+    """The answer of ``remove``."""
+    if as_json:
+        answer = {"specs": list(specs), "projects": list(projects), "written": written}
+        return Answer(render_json(answer))
+    lines = [f"{environment.path / 'spack.yaml'}: {spec} removed\n" for spec in specs]
+    lines += [f"{environment.pyproject}: {name} removed\n" for name in projects]
+    text = "".join(lines)
+    return Answer(text if written else text.replace(" removed\n", " would be removed\n"))
+
+
+def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:
+    """Where each request is served from, the answer of ``add`` and a part of that of ``new``."""
+    return [
+        {
+            "request": one.request,
+            "source": one.source.value,
+            "spec": one.spec,
+            "requirement": None if one.requirement is None else str(one.requirement),
+            "reason": one.reason,
+        }
+        for one in chosen
+    ]
+
+
+def render_choices(chosen: Sequence[Choice]) -> str:
+    """The same for people, one request a line."""
+    lines = []
+    for one in chosen:
+        served = [one.spec] if one.spec else []
+        served += [str(one.requirement)] if one.requirement is not None else []
+        lines.append(f"{one.request}: {one.source.value} {' and '.join(served)}".rstrip())
+        lines[-1] += f" ({one.reason})\n"
     return "".join(lines)
 
 

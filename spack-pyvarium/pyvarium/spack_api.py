@@ -8,17 +8,21 @@ Known to work with 0.23 to the development version 1.3. Nothing here is used by 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Sequence, Tuple
 
 import spack
 import spack.config
 import spack.deptypes
 import spack.environment
 import spack.error
+import spack.paths
 import spack.repo
 import spack.spec
 import spack.store
@@ -385,3 +389,67 @@ def load_yaml(text: str) -> Any:
 
 def version() -> str:
     return str(spack.spack_version)
+
+
+def read_environment(path: Path) -> Environment:
+    """Read an environment from its directory, as it is now; raises PyvariumError."""
+    try:
+        return _environment(spack.environment.Environment(str(path)))
+    except spack.error.SpackError as error:
+        raise PyvariumError(f"{path}: {' '.join(str(error).split())}; mend spack.yaml") from None
+
+
+def named_directory(name: str) -> Path:
+    """The directory of a named environment; raises PyvariumError for a name that can be none."""
+    try:
+        return Path(spack.environment.root(name))
+    except spack.error.SpackError as error:
+        raise PyvariumError(f"{name}: {' '.join(str(error).split())}; use another name") from None
+
+
+def roots(path: Path) -> Tuple[str, ...]:
+    """The specs that the manifest of an environment asks for."""
+    return tuple(str(spec) for spec in spack.environment.Environment(str(path)).user_specs)
+
+
+def name_of(spec: str) -> str:
+    """The name of a spec; raises PyvariumError where it is none."""
+    try:
+        return str(spack.spec.Spec(spec).name)
+    except spack.error.SpackError as error:
+        raise PyvariumError(f"{spec}: {' '.join(str(error).split())}; mend the spec") from None
+
+
+def run(options: Sequence[str], path: Path, *arguments: str) -> None:
+    """Run a command of this Spack in an environment, with its output on stderr.
+
+    A process of its own, which shows its progress as ever and may be interrupted. It makes no
+    automatic sync: who calls this syncs. ``options`` are those of the running Spack itself.
+    Raises PyvariumError where it fails.
+    """
+    command = [sys.executable, spack.paths.spack_script, *options, "-D", str(path), *arguments]
+    environ = {**os.environ, VARIABLE: Policy.OFF.value}
+    environ.pop("SPACK_ENV", None)
+    environ.pop("SPACK_ENV_VIEW", None)
+    with _open_input() as source:
+        code = subprocess.run(
+            command, env=environ, stdin=source, stdout=sys.stderr.fileno()
+        ).returncode
+    if code:
+        raise PyvariumError(
+            f"{path}: 'spack {arguments[0]}' failed with exit code {code}; its message is above"
+        )
+
+
+@contextlib.contextmanager
+def _open_input() -> Iterator[Any]:
+    """The input of this process, or a pipe: the new installer watches it, and cannot a file."""
+    if sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty():
+        yield sys.stdin
+        return
+    reader, writer = os.pipe()
+    try:
+        yield reader
+    finally:
+        os.close(reader)
+        os.close(writer)

@@ -144,7 +144,7 @@ def choices(
     environment: Environment, text: str, owned: pyproject.Owned, defaults: Defaults
 ) -> Tuple[Optional[Backend], Mode]:
     """The backend and the mode of a project; no backend where nothing tells."""
-    names = os.listdir(environment.path)
+    names = os.listdir(environment.path) if environment.path.is_dir() else []
     found = backends.detect(parse(text, str(environment.pyproject)), names)
     backend = settings.resolve_backend(owned.backend, defaults.backend, found)
     mode = settings.resolve_mode(owned.mode, defaults.mode)
@@ -175,7 +175,7 @@ def _unsuited_python(text: str, inventory: Inventory, subject: str) -> List[Skip
     major, minor = map(int, inventory.python.split("."))
     others = (minor - 1, minor + 1)
     if any(wanted.contains(f"{major}.{other}.99") for other in others):
-        bounds = f">={inventory.python},<{major}.{minor + 1}"
+        bounds = pyproject.python_bounds(inventory.python)
         reason = f"is '{wanted}', so that a lock must hold for other pythons too; '{bounds}' is"
         return [Skipped(key, f"{reason} surer with what Spack provides")]
     return []

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -28,6 +27,7 @@ from .distributions import headers, metadata_file, metadata_paths, read_distribu
 from .errors import FileError, MetadataError, StaleViewError
 from .files import read_optional
 from .layer import LayerPlan
+from .markers import environment_of
 from .model import Backend, Distribution, Environment, Inventory, Pin, Provided
 from .settings import Defaults
 
@@ -268,10 +268,7 @@ def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> It
     """As ``pip check``: what a distribution requires is there, in a version that it admits."""
     versions = {one.name: one.version for one in inventory.provided}
     versions.update((one.name, one.version) for one in installed)
-    markers: Dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
-    if inventory.python and markers["python_version"] != inventory.python:
-        markers["python_version"] = inventory.python
-        markers["python_full_version"] = f"{inventory.python}.0"
+    markers = environment_of(inventory.python)
     for one in installed:
         for requirement in _requirements(one):
             if requirement.marker and not requirement.marker.evaluate(markers):

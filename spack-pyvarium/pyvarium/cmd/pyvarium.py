@@ -21,6 +21,8 @@ exit codes: 0 done or in step; 1 error; 2 wrong usage; 3 a check found differenc
 Choose the environment as for any Spack command: spack -e NAME pyvarium ..., -D DIR, or activate it.
 """
 
+BACKENDS = ("uv", "poetry", "pdm", "pip")
+
 #: Where this command runs without a registration, the core is beside it.
 EXTENSION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
@@ -30,6 +32,50 @@ def setup_parser(subparser):
     subparser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = subparser.add_subparsers(metavar="SUBCOMMAND", dest="pyvarium_command")
     commands.required = True
+
+    new = _add(commands, "new", create_environment)
+    where = new.add_mutually_exclusive_group()
+    where.add_argument("directory", nargs="?", metavar="DIR", help="directory (default: this one)")
+    where.add_argument("--name", help="make it one of Spack's named environments")
+    new.add_argument("--backend", choices=BACKENDS, help="what installs from the index (default:"
+                     " what the project uses, what 'config backend' says, uv, pip)")  # fmt: skip
+    new.add_argument(
+        "--python",
+        metavar="SPEC",
+        help="such as 3.12 or python@3.12+optimizations; 'external': none that Spack would build",
+    )
+    new.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, or the directory of an"
+        " environment of Pyvarium 0.2: take over what it asks for",
+    )
+    new.add_argument("--skip-install", action="store_true", help="only write the files")
+    new.add_argument("--force", action="store_true", help="replace files; the former end in .bak")
+    _add_jobs(new)
+    new.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    add = _add(commands, "add", add_requests)
+    add.add_argument("requests", nargs="+", metavar="REQUEST", help="requirement or spec")
+    add.add_argument(
+        "--from", dest="source", choices=["spack", "pypi"], help="where to take them from"
+    )
+    add.add_argument("--dry-run", action="store_true", help="only say what would be done and why")
+    _add_jobs(add)
+    add.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    remove = _add(commands, "remove", remove_names)
+    remove.add_argument("names", nargs="+", metavar="NAME", help="project or spec")
+    remove.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    _add_jobs(remove)
+    remove.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    install = _add(commands, "install", install_environment)
+    _add_jobs(install)
+
+    lock = _add(commands, "lock", lock_environment)
+    lock.add_argument("--check", action="store_true", help="write nothing; exit 3 if not locked")
 
     sync = _add(commands, "sync", sync_environment)
     sync.add_argument("--check", action="store_true", help="write nothing; exit 3 if out of step")
@@ -90,6 +136,10 @@ def setup_parser(subparser):
     _add_installations(setup)
 
 
+def _add_jobs(parser):
+    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="processes for each build")
+
+
 def _add_installations(setup):
     """What ``setup WORD PREFIX`` installs; without a word, setup registers."""
     words = setup.add_subparsers(
@@ -97,7 +147,7 @@ def _add_installations(setup):
     )
     words.required = False  # Spack's default is another one than Python's.
     inherited = {"default": argparse.SUPPRESS}  # Else it would undo what stands before the word.
-    for backend in ("uv", "poetry", "pdm", "pip"):
+    for backend in BACKENDS:
         tool = _add(words, backend, set_up_backend, set_up_backend.__doc__.format(backend))
         tool.set_defaults(backend=backend)
         tool.add_argument(
@@ -140,6 +190,97 @@ def pyvarium(parser, args):
         return args.pyvarium_handler(args)
     except PyvariumError as error:
         return _error(str(error))
+
+
+def create_environment(args):
+    """Create an environment with both halves, installed and locked.
+
+    Writes spack.yaml and pyproject.toml, has Spack install the one and the backend the other, and
+    makes .venv and the activate scripts. Where one half is there already, it gets the other. With
+    --from, what is compiled is asked of Spack and the rest of the package index:
+
+      spack pyvarium new my-env --from requirements.txt
+    """
+    from pathlib import Path
+
+    _require_libraries()
+    from pyvarium import lifecycle, report, spack_api
+    from pyvarium.model import Backend
+
+    path = spack_api.named_directory(args.name) if args.name else Path(args.directory or ".")
+    wish = lifecycle.Wish(
+        path=path.absolute(),
+        backend=Backend(args.backend) if args.backend else None,
+        python=args.python,
+        source=Path(args.source) if args.source else None,
+        force=args.force,
+    )
+    created = lifecycle.create(wish, _session(args), skip_install=args.skip_install)
+    return _print(report.created(created, args.json))
+
+
+def add_requests(args):
+    """Add to an environment, from Spack or from the package index.
+
+    What is compiled for this machine, or provided already, comes from Spack; the rest from the
+    index by the backend. A request is a requirement ('pandas>=2') or a spec ('py-h5py+mpi'). One
+    that contradicts a version that Spack provides is refused, with both ways out.
+    """
+    environment = _environment()
+    from pyvarium import lifecycle, report
+    from pyvarium.choice import Source
+
+    forced = Source(args.source) if args.source else None
+    chosen = lifecycle.plan_addition(environment, args.requests, forced)
+    if not args.dry_run:
+        for line in report.render_choices(chosen).splitlines():
+            _say(line)
+        lifecycle.add(environment, chosen, _session(args))
+    return _print(report.added(environment, chosen, not args.dry_run, args.json))
+
+
+def remove_names(args):
+    """Remove from an environment, from spack.yaml or from the project's dependencies."""
+    environment = _environment()
+    from pyvarium import lifecycle, report
+
+    removal = lifecycle.plan_removal(environment, args.names)
+    if not args.dry_run:
+        lifecycle.remove(environment, removal, _session(args))
+    return _print(
+        report.removed(environment, removal.specs, removal.projects, not args.dry_run, args.json)
+    )
+
+
+def install_environment(args):
+    """Install both halves, from spack.yaml and pyproject.toml to a working environment.
+
+    Runs 'spack install', brings the project and .venv in step, and has the backend lock and
+    install. What is there already is not done again.
+    """
+    environment = _environment()
+    from pyvarium import lifecycle, report
+
+    lifecycle.install(environment.path, _session(args))
+    return _print(report.Answer("%s: installed\n" % environment.path))
+
+
+def lock_environment(args):
+    """Lock what comes from the index against what Spack provides.
+
+    Brings the project in step with spack.lock, whose digest it holds, and has the backend lock.
+    """
+    environment = _environment()
+    from pyvarium import lifecycle, report
+
+    if args.check:
+        difference = lifecycle.lock_differs(environment, _session(args))
+        answer = difference or "%s: locked" % environment.path
+        return _print(
+            report.Answer(answer + "\n", (), report.DIFFERS if difference else report.OK)
+        )
+    lifecycle.lock(environment, _session(args))
+    return _print(report.Answer("%s: locked\n" % environment.path))
 
 
 def sync_environment(args):
@@ -232,9 +373,7 @@ def configure(args):
     change = config.with_value(scope, args.key, args.value)
     written = change.write()
     note = None if args.unset else config.overruling(scope, args.key)
-    return _print(
-        report.setting_changed(args.key, args.unset, change, written, note, args.json)
-    )
+    return _print(report.setting_changed(args.key, args.unset, change, written, note, args.json))
 
 
 def set_up(args):
@@ -329,12 +468,25 @@ def _registers(args):
 
 def _environment():
     """The active environment, and the libraries that the core is about to import."""
-    from pyvarium import libraries
-
-    libraries.require()
+    _require_libraries()
     from pyvarium import spack_api
 
     return spack_api.require_environment()
+
+
+def _require_libraries():
+    from pyvarium import libraries
+
+    libraries.require()
+
+
+def _session(args):
+    """What a command that starts Spack anew hands on to it."""
+    from pyvarium import lifecycle
+
+    options = [word for value in args.config_vars or () for word in ("-c", value)]
+    options += [word for value in args.config_scopes or () for word in ("-C", value)]
+    return lifecycle.Session(_say, options, args.jobs if "jobs" in args else None)
 
 
 def _print(answer):
