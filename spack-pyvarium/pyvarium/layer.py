@@ -135,7 +135,13 @@ def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
     """
     if layer.inventory.interpreter is None:
         return None
-    if layer.environment.venv.exists() and not (_is_ours(layer.environment.venv) or _fits(layer)):
+    venv = layer.environment.venv
+    if any(os.path.realpath(view) == os.path.realpath(venv) for view in _views(layer)):
+        reason = (
+            "is a view of Spack's; give that another 'root' in spack.yaml, such as 'view: true'"
+        )
+        return LayerPlan(layer, {}, (Skipped(str(venv), reason, fault=True),))
+    if venv.exists() and not (_is_ours(venv) or _fits(layer)):
         return LayerPlan(layer, {}, foreign=True)
     if not thorough:
         known = _by_record(layer)
@@ -156,6 +162,10 @@ def base_interpreter(venv: Path) -> Optional[Path]:
     """The real path of the interpreter of a venv; None where it is gone."""
     python = venv / "bin" / "python"
     return Path(os.path.realpath(python)) if python.exists() else None
+
+
+def _views(layer: Layer) -> Tuple[Path, ...]:
+    return layer.environment.views or ()
 
 
 def _is_ours(venv: Path) -> bool:
@@ -342,7 +352,7 @@ def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
         "# Written by spack-pyvarium: what Spack provides stays as it is.\n"
         f"[install]\nconstraint = {pip_constraints}\n"
     )
-    path = [environment.venv / "bin", *(view / "bin" for view in environment.views or ())]
+    path = [environment.venv / "bin", *(view / "bin" for view in _views(layer))]
     for shell in activation.Shell:
         texts[environment.path / shell.file] = activation.render(
             shell, environment.venv, path, environment.name

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
 import pytest
-from spacks import PYPROJECT, UPSTREAM, NewEnvironment, Spack, fill, finish, wait_for_reader, write
+from spacks import PYPROJECT, NewEnvironment, Spack, fill, finish, wait_for_reader, write
 
 #: A table header that does not end.
 MALFORMED = "[project\n"
@@ -57,7 +57,7 @@ def test_install_from_build_cache(spack: Spack, new_environment: NewEnvironment)
 
 
 def test_install_from_upstream(spack: Spack, new_environment: NewEnvironment) -> None:
-    environment = new_environment(*UPSTREAM)
+    environment = new_environment("py-idna@3.4", "py-six@1.16.0")
     done = spack("-D", environment.path, "install")
     assert done.said == [environment.says("idna==3.4 added, six==1.16.0 added")]
     assert environment.pins == environment.importable == {"idna": "3.4", "six": "1.16.0"}

@@ -29,10 +29,13 @@ def test_sync(spack: Spack, new_environment: NewEnvironment) -> None:
     assert environment.text == PYPROJECT
     answer = {
         "added": {"tiny": "1.0"},
+        "backend": None,
         "changed": {},
         "checked-by": "view",
         "created": False,
         "in-step": False,
+        "layer": "made, 1 shims written",
+        "mode": "bound",
         "pins": {"tiny": "1.0"},
         "pyproject": str(environment.pyproject),
         "removed": {},
@@ -44,7 +47,7 @@ def test_sync(spack: Spack, new_environment: NewEnvironment) -> None:
         environment.text[len(PYPROJECT) :].splitlines()
     )
     assert sync() == f"{environment.pyproject}: in step\n"
-    in_step = {**answer, "added": {}, "in-step": True, "written": False}
+    in_step = {**answer, "added": {}, "in-step": True, "layer": "in step", "written": False}
     assert json.loads(sync("--check", "--json")) == in_step
 
 

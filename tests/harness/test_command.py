@@ -25,10 +25,13 @@ def test_sync_and_check(new_environment: NewEnvironment) -> None:
         path = Path(environment.path) / "pyproject.toml"
         plan = {
             "added": {"other": "2.1", "tiny": "1.0"},
+            "backend": None,
             "changed": {},
             "checked-by": "view",
             "created": True,
             "in-step": False,
+            "layer": None,
+            "mode": "bound",
             "pins": {"other": "2.1", "tiny": "1.0"},
             "pyproject": str(path),
             "removed": {},
