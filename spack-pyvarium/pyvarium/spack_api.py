@@ -193,6 +193,8 @@ def scopes() -> Tuple[str, ...]:
 
 def _absent_scopes() -> Iterator[Tuple[str, Path]]:
     """The scopes that Spack leaves out until there is a directory: in 1.1 even the user's."""
+    if not has_includes():
+        return
     for scope in spack.config.CONFIG.scopes.values():
         for entry in (scope.get_section("include") or {}).get("include", ()):
             if isinstance(entry, dict) and entry.get("name") and entry.get("optional"):
