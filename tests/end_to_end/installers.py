@@ -24,21 +24,15 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from index import Release
-from spacks import Done, Environment, Spack
+from spacks import Done, Environment, Spack, distributions
 
 #: The newest releases that were tried, and the oldest that are supported.
 NEWEST = ("uv==0.13.8", "poetry==2.5.1", "pdm==2.29.3", "pip==26.3")
 OLDEST = ("uv==0.6.17", "poetry==2.2.0", "pdm==2.20.1", "pip==25.1")
 
-#: What Spack provides to an environment with these specs, and where code of it would stand.
+#: What Spack provides, and the part of it that is on the index, with other dependencies or none.
 SPECS = ("py-localized", "py-site-only", "py-tensors")
-PROVIDED = {
-    "clicker": "8.1.8",
-    "facets": "25.3.0",
-    "localized": "1.0+site",
-    "site-only": "0.4",
-    "tensors": "2.9.0",
-}
+SPECS_ON_INDEX = ("py-clicker", "py-tensors")
 #: What the index has: of the provided projects other releases and another idea of what they need,
 #: and projects that need them.
 RELEASES = (
@@ -282,13 +276,14 @@ class Layer:
 
     environment: Environment
     pip: Installer
+    provided: Mapping[str, str]
     before: Mapping[str, str]
     roots: Tuple[Path, ...]
 
     @classmethod
     def of(cls, environment: Environment, pip: Installer, *stores: Path) -> Layer:
         roots = (*stores, Path(os.path.realpath(environment.view)))
-        return cls(environment, pip, checksums(*roots), roots)
+        return cls(environment, pip, environment.importable, checksums(*roots), roots)
 
     def look(self) -> State:
         now = checksums(*self.roots)
@@ -303,19 +298,25 @@ class Layer:
             ),
         )
 
+    @property
+    def upper(self) -> Tuple[str, ...]:
+        """The projects that an installer has put into the venv, apart from what is provided."""
+        found = distributions(self.environment.path / ".venv")
+        return tuple(sorted({*found} - {*self.provided} - {"pip", "setuptools"}))
+
     def _astray(self) -> List[str]:
         python = self.environment.path / ".venv/bin/python"
         if not python.exists():
             return ["there is no .venv"]
         # -I: neither the working directory nor PYTHONPATH.
-        command = [str(python), "-I", "-c", _IMPORTED, *PROVIDED]
+        command = [str(python), "-I", "-c", _IMPORTED, *self.provided]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found: Dict[str, Tuple[str, str]] = json.loads(done.stdout)
         stores = tuple(str(root.resolve()) + os.sep for root in self.roots[:-1])
         return [
             f"{name} {version}: {file}"
             for name, (file, version) in found.items()
-            if not file.startswith(stores) or version != PROVIDED[name]
+            if not file.startswith(stores) or version != self.provided[name]
         ]
 
     def _inconsistent(self) -> List[str]:

@@ -24,11 +24,14 @@ from pyvarium.host import Host
 
 TOP = Path(__file__).resolve().parents[2]
 #: Installed once, in a store that the tests see as an upstream.
-UPSTREAM = ("py-idna@3.4", "py-localized", "py-site-only", "py-six@1.16.0", "py-tensors")
+UPSTREAM = (
+    *("py-clicker", "py-idna@3.4", "py-localized", "py-site-only", "py-six@1.16.0"),
+    "py-tensors",
+)
 #: What environments may ask for. Without a version: recipes of ``tests/repo``, without sources.
 RECORDED = (
-    *("py-clicker", "py-external", "py-facets", "py-failing", "py-ply@3.11", "py-silent"),
-    *("py-six@1.15.0", "py-tiny@1.0", "py-tiny@2.0", "py-waiting", "tiny-tool", *UPSTREAM),
+    *("py-external", "py-facets", "py-failing", "py-ply@3.11", "py-silent", "py-six@1.15.0"),
+    *("py-tiny@1.0", "py-tiny@2.0", "py-waiting", "tiny-tool", *UPSTREAM),
 )
 #: Nothing here needs them; without them Spack (since 1.1) concretizes in 2 seconds, not in 20.
 NOT_BUILT = """

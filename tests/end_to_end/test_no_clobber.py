@@ -19,7 +19,6 @@ from installers import (
     OPERATIONS,
     OWN_WORDS,
     PROJECT,
-    PROVIDED,
     SPECS,
     Installer,
     Layer,
@@ -41,7 +40,8 @@ CLOBBERING: Mapping[str, FrozenSet[str]] = {
 def with_plain_pins(environment: Environment, installer: Installer, index: str) -> None:
     """What one would do by hand: exact pins of what the index has too, and a path file."""
     python = next(environment.view.glob("lib/python3*")).name
-    pins = [f"{name}=={PROVIDED[name]}" for name in ("clicker", "facets", "tensors")]
+    provided = environment.importable
+    pins = [f"{name}=={provided[name]}" for name in ("clicker", "facets", "tensors")]
     texts = [PROJECT.format(python=python[len("python") :])]
     texts += [f"\n[dependency-groups]\nspack = {pins}\n"]
     texts += [OWN_WORDS.get(installer.tool, "").format(index=index)]
