@@ -26,10 +26,13 @@ def main(argv: Optional[List[str]] = None) -> int:
         ("check", "exit 3 if pyproject.toml is out of step with the environment"),
         ("sync", "bring it in step; needs the environment's view on this machine"),
         ("status", "show which distribution comes from where"),
+        ("verify", "find what is wrong with the environment, each fault under a code"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
+        if name == "verify":
+            command.add_argument("--fix", action="store_true", help="repair what can be repaired")
         if name == "sync":
             command.add_argument(
                 "--diff", action="store_true", help="write nothing; show the change"
@@ -43,6 +46,9 @@ def main(argv: Optional[List[str]] = None) -> int:
         environment = read_environment(arguments.directory)
         if arguments.command == "status":
             answer = answers.status(environment, as_json=arguments.json)
+        elif arguments.command == "verify":
+            # PYTHONPATH may be how this very program is found.
+            answer = answers.verify(environment, fix=arguments.fix, as_json=arguments.json)
         else:
             answer = answers.sync(
                 environment,

@@ -141,8 +141,6 @@ def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
             "is a view of Spack's; give that another 'root' in spack.yaml, such as 'view: true'"
         )
         return LayerPlan(layer, {}, (Skipped(str(venv), reason, fault=True),))
-    if venv.exists() and not (_is_ours(venv) or _fits(layer)):
-        return LayerPlan(layer, {}, foreign=True)
     if not thorough:
         known = _by_record(layer)
         if known is not None:
@@ -218,10 +216,11 @@ def _by_content(layer: Layer) -> LayerPlan:
         skipped += widened
 
     fits = _fits(layer)
+    foreign = layer.environment.venv.exists() and not (fits or _is_ours(layer.environment.venv))
     copies = tuple(_copies(layer, versions)) if fits else ()
     shadowed = {copy.name for copy in copies}
     wanted = [shim for shim in rendered if shim.name not in shadowed]
-    missing = [shim for shim in wanted if not (fits and _is_installed(shim, layer))]
+    missing = [shim for shim in wanted if not (foreign or (fits and _is_installed(shim, layer)))]
     expected = {shim.dist_info for shim in wanted}
     stale = [path for path in _shims_in(layer) if path.name not in expected] if fits else []
 
@@ -247,12 +246,13 @@ def _by_content(layer: Layer) -> LayerPlan:
         wheels=wheels,
         skipped=tuple(skipped),
         copies=tuple(copy for copy in copies if copy.name not in UNPINNED),
-        make_venv=not fits,
+        foreign=foreign,
+        make_venv=not (fits or foreign),
         missing=tuple(missing),
         stale=tuple(stale),
         archives=tuple(archives),
         files=(
-            *_files(layer, wheels),
+            *(_files(layer, wheels) if not foreign else ()),
             FileChange(layer.record, files.read_optional(layer.record), text.encode()),
         ),
     )
@@ -390,7 +390,7 @@ def _write(plan: LayerPlan, run: Runner) -> Iterator[Skipped]:
         raise FileError(
             f"{error.filename}: cannot be written ({error.strerror}); mend this and sync again"
         ) from None
-    if layer.backend is Backend.PIP:
+    if layer.backend is Backend.PIP and not plan.foreign:
         yield from _bring_pip(layer, run)
     for file in plan.files:
         file.write()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Iterable, Tuple
+from typing import Container, Iterable, List, Tuple
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from .model import Mode, Pin, PinDiff, Provided
+from .model import Mode, Pin, PinDiff, Provided, Skipped
 
 #: No extra, marker, URL or second clause; Version then refuses ``==1.*`` and ``===any``.
 _PIN = re.compile(r"\s*(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==(?P<version>[^;,]+)")
@@ -23,18 +23,27 @@ UNPINNED = frozenset({"pip"})
 UNCONSTRAINED = frozenset({"pip", "setuptools", "wheel"})
 
 
-def plan(provided: Iterable[Provided], mode: Mode = Mode.BOUND) -> Tuple[Pin, ...]:
+def plan(
+    provided: Iterable[Provided], mode: Mode = Mode.BOUND, absent: Container[str] = ()
+) -> Tuple[Tuple[Pin, ...], Tuple[Skipped, ...]]:
     """One exact pin for each provided distribution but the installer, sorted by name.
 
-    In portable mode none that no index can fulfil: local versions (PEP 440) are not on one.
+    In portable mode none that no index can fulfil: local versions (PEP 440) are not on one, and
+    what is ``absent`` from it the user has said. These are returned with the reason.
     """
-    return tuple(
-        sorted(
-            Pin(one.name, one.version)
-            for one in provided
-            if one.name not in UNPINNED and not (mode is Mode.PORTABLE and "+" in one.version)
-        )
-    )
+    pins: List[Pin] = []
+    skipped: List[Skipped] = []
+    for one in sorted(provided, key=lambda one: one.name):
+        if one.name in UNPINNED:
+            continue
+        if mode is Mode.PORTABLE and "+" in one.version:
+            reason = f"{one.version} is a local version, which is on no index; not pinned"
+            skipped.append(Skipped(one.name, reason))
+        elif mode is Mode.PORTABLE and one.name in absent:
+            skipped.append(Skipped(one.name, "is not on the index, as you said; not pinned"))
+        else:
+            pins.append(Pin(one.name, one.version))
+    return tuple(pins), tuple(skipped)
 
 
 def parse_pin(requirement: str) -> Pin:

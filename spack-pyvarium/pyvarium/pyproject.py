@@ -37,7 +37,8 @@ class Owned:
     ``pins`` is None where there is no group. The digests are those of the lockfile that the pins
     were made from and of the pins as they were written, None where they are missing. ``opted_in``
     tells whether there is a ``[tool.pyvarium]``, ``auto_sync`` is the user's switch in it, and
-    ``backend`` and ``mode`` the user's choice, None where there is none.
+    ``backend`` and ``mode`` the user's choice, None where there is none. ``not_on_index`` are the
+    projects of which the user says that no index has what Spack provides.
     """
 
     pins: Optional[Tuple[Pin, ...]] = None
@@ -47,6 +48,7 @@ class Owned:
     auto_sync: bool = True
     backend: Optional[Backend] = None
     mode: Optional[Mode] = None
+    not_on_index: Tuple[str, ...] = ()
 
 
 def owned(text: str, subject: str) -> Owned:
@@ -62,6 +64,10 @@ def owned(text: str, subject: str) -> Owned:
         auto_sync=_setting(table, "auto-sync", bool, True, subject),
         backend=_choice(table, "backend", Backend, subject),
         mode=_choice(table, "mode", Mode, subject),
+        not_on_index=tuple(
+            canonicalize_name(str(name))
+            for name in _setting(table, "not-on-index", list, [], subject)
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
 from . import backends, files, layer, pins, pyproject, settings
@@ -30,7 +30,8 @@ from .toml_text import parse
 class Plan:
     """All that a sync would change, made without writing anything; falsy if nothing.
 
-    ``skipped`` is what could not be used, or is not ours to change, with the reasons.
+    ``skipped`` is what could not be used, or is not ours to change, with the reasons. ``reason``
+    is why the file changes though its pins do not.
     """
 
     pyproject: FileChange
@@ -42,7 +43,8 @@ class Plan:
     mode: Mode = Mode.BOUND
     layer: Optional[LayerPlan] = None
     poetry: Optional[FileChange] = None
-    skipped: Tuple[Skipped, ...] = field(default=())
+    skipped: Tuple[Skipped, ...] = ()
+    reason: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.pyproject or self.constraints or self.poetry or self.layer)
@@ -54,7 +56,7 @@ class Plan:
         if self.diff:
             return str(self.diff)
         if self.pyproject:
-            return "the digest of spack.lock or the keys of the backend changed"
+            return self.reason
         return f".venv {self.layer}" if self.layer else "in step"
 
     def unified_diff(self) -> str:
@@ -101,7 +103,7 @@ def plan(
     owned = pyproject.owned(text, subject)
     inventory = provided_distributions(environment, lockfile)
     backend, mode = choices(environment, text, owned, defaults or Defaults())
-    planned = pins.plan(inventory.provided, mode)
+    planned, unpinned = pins.plan(inventory.provided, mode, owned.not_on_index)
     _refuse_edited(owned, planned, subject)
 
     rendered = files.read_optional(environment.constraints)
@@ -114,7 +116,7 @@ def plan(
         inventory=inventory,
         backend=backend,
         mode=mode,
-        skipped=inventory.skipped,
+        skipped=(*inventory.skipped, *unpinned),
     )
     if not (planned or owned.pins or owned.opted_in):
         return result  # Nothing here is python's or ours.
@@ -123,19 +125,22 @@ def plan(
         text = pyproject.new_text(environment.name, inventory.python)
     built = layer.plan(Layer(environment, inventory, backend, mode), thorough=thorough)
     digest = pins.digest(lockfile.nodes)
+    same = owned.lockfile_digest == digest
+    keys = f"the keys for {backend.value if backend else 'no backend'} changed"
     text = pyproject.with_pins(text, owned, planned, digest, subject)
     wheels = {} if built is None else built.wheels
     text, kept = backends.with_keys(
         text, backend, mode, planned, owned.pins or (), wheels, subject
     )
     poetry, unsuited = _poetry_settings(environment, backend)
-    skipped = [*inventory.skipped, *kept, *unsuited, *_unsuited_python(text, inventory, subject)]
+    skipped = [*result.skipped, *kept, *unsuited, *_unsuited_python(text, inventory, subject)]
     return replace(
         result,
         pyproject=replace(result.pyproject, after=text.encode("utf-8")),
         constraints=replace(constraints, after=pins.render_constraints(planned).encode("utf-8")),
         poetry=poetry,
         layer=built,
+        reason=keys if same else "the digest of spack.lock changed",
         skipped=(*skipped, *(() if built is None else (*built.skipped, *built.faults()))),
     )
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyvarium import pins
-from pyvarium.model import Pin, PinDiff, Provided
+from pyvarium.model import Mode, Pin, PinDiff, Provided, Skipped
 
 A1, A2, B1 = Pin("a", "1"), Pin("a", "2"), Pin("b", "1")
 
@@ -19,7 +19,21 @@ def provided(name: str, version: str) -> Provided:
 
 def test_plan_is_sorted_and_leaves_the_installer_free() -> None:
     found = [provided("b", "1"), provided("pip", "25"), provided("a", "2")]
-    assert pins.plan(found) == (A2, B1)
+    assert pins.plan(found) == ((A2, B1), ())
+
+
+def test_plan_leaves_out_what_no_index_has() -> None:
+    found = [provided("b", "1+site"), provided("a", "2"), provided("c", "1")]
+    bound = ((A2, Pin("b", "1+site"), Pin("c", "1")), ())
+    portable = (
+        (A2,),
+        (
+            Skipped("b", "1+site is a local version, which is on no index; not pinned"),
+            Skipped("c", "is not on the index, as you said; not pinned"),
+        ),
+    )
+    planned = [pins.plan(found, mode, ("c",)) for mode in (Mode.BOUND, Mode.PORTABLE)]
+    assert planned == [bound, portable]
 
 
 @pytest.mark.parametrize(
