@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import json
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -41,9 +41,19 @@ if sys.version_info >= (3, 11):
 Keys = Sequence[str]
 
 _MARKER = "e6f0c0de-spack-pyvarium-marker"
-#: The tokens of an array that holds strings without quotes in them. Comments end at their line.
-_TOKEN = re.compile(r"""(?P<comment>\#[^\r\n]*)|(?P<string>"[^"]*"|'[^']*')|(?P<line>\n)""")
-_HEADER = re.compile(r"^[ \t]*\[[^\n]*(?:\n|\Z)", re.MULTILINE)
+#: What a value consists of, but for commas and space.
+_TOKEN = re.compile(
+    r"""
+    (?P<string>
+        \"{3} (?: \\. | [^\\] )*? \"{3} (?!") | '{3} .*? '{3} (?!')
+        | " (?: \\. | [^"\\\n] )* " | ' [^'\n]* '
+    )
+    | (?P<comment> \# [^\r\n]* ) | (?P<line> \n ) | (?P<open> [\[{] ) | (?P<close> [\]}] )
+    # A time may stand behind its date and a blank.
+    | [^\s,="'\[\]{}\#]+ (?: [ ] \d [^\s,\]}\#]* )?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 #: An array of so many strings is put on a line each.
 _LONG = 4
 
@@ -80,10 +90,7 @@ def without(text: str, keys: Keys, subject: str) -> str:
         return text
     kept = copy.deepcopy(data)
     del value_at(kept, keys[:-1])[keys[-1]]
-    for proposal in _cut(text, keys):
-        if _meaning(proposal) in (kept, _pruned(kept, keys[:-1])):
-            return proposal
-    raise _untouchable(keys, subject)
+    return _chosen(_cut(text, keys), [_pruned(kept, keys[:-1]), kept], keys, subject)
 
 
 def with_strings(
@@ -103,14 +110,8 @@ def with_strings(
     """
     span = _span(text, keys)
     array = text[slice(*span)] if span else f"[\n{head}\n]" if head else "[]"
-    lines = head is not None or "\n" in array or "#" in array or len(strings) > _LONG
-    try:
-        value = _render_array(array, strings, same) if lines else render(list(strings))
-    except ValueError:
-        raise PyprojectError(
-            f"{subject}: {'.'.join(keys)} has strings of several lines or with escapes;"
-            " write them plainly"
-        ) from None
+    lines = head is not None or "\n" in array or len(strings) > _LONG
+    value = _render_array(array, strings, same) if lines else render(list(strings))
     return _with_value(text, keys, value, subject)
 
 
@@ -118,17 +119,15 @@ def with_entries(
     text: str, keys: Keys, old: Iterable[str], new: Mapping[str, object], subject: str
 ) -> str:
     """Replace the ``old`` entries of a table by ``new`` ones; its other entries are kept."""
-    data = _load(text)
-    present = value_at(data, keys) or {}
-    dropped = {*old, *new} & present.keys()
-    if {name: present[name] for name in dropped} == new:
+    expected = copy.deepcopy(_load(text))
+    table = _made(expected, keys, subject)
+    dropped = {*old, *new} & table.keys()
+    if {name: table[name] for name in dropped} == new:
         return text
-    expected = copy.deepcopy(data)
-    table = _made(expected, keys)
     for name in dropped:
         del table[name]
     table.update(new)
-    accepted = [expected] if new else [expected, _pruned(expected, keys)]
+    accepted = [expected] if new else [_pruned(expected, keys), expected]
     for proposal in _with_lines(text, keys, dropped, new):
         if _meaning(proposal) in accepted:
             return proposal
@@ -145,7 +144,11 @@ def with_named_table(
     """Set the one of an array of tables that has this ``name``, or remove it; others are kept."""
     data = _load(text)
     expected = copy.deepcopy(data)
-    tables = _made(expected, keys[:-1]).setdefault(keys[-1], [])
+    tables = _made(expected, keys[:-1], subject).setdefault(keys[-1], [])
+    if not (isinstance(tables, list) and all(isinstance(one, dict) for one in tables)):
+        raise PyprojectError(
+            f"{subject}: {'.'.join(keys)} is not an array of tables; make it one or remove it"
+        )
     names = [one.get("name") for one in tables]
     if name not in names and not new:
         return text
@@ -153,11 +156,8 @@ def with_named_table(
     tables[place : place + 1] = [new] if new else []
     if expected == data:
         return text
-    accepted = [expected] if new else [expected, _pruned(expected, keys)]
-    for proposal in _with_block(text, keys, name, new):
-        if _meaning(proposal) in accepted:
-            return proposal
-    raise _untouchable(keys, subject)
+    accepted = [expected] if new else [_pruned(expected, keys), expected]
+    return _chosen(_with_block(text, keys, place, new), accepted, keys, subject)
 
 
 def render(value: object) -> str:
@@ -167,35 +167,43 @@ def render(value: object) -> str:
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(render, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)  # A string of JSON is one of TOML.
+    # A string of JSON is one of TOML, but for one character that TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _render_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else render(key)
 
 
-def _untouchable(keys: Keys, subject: str) -> PyprojectError:
-    return PyprojectError(
+def _render_keys(keys: Keys) -> str:
+    return ".".join(map(_render_key, keys))
+
+
+def _chosen(
+    proposals: Iterable[str], meanings: Sequence[Mapping[str, Any]], keys: Keys, subject: str
+) -> str:
+    """The first proposal that has one of the meanings.
+
+    Each proposal keeps the user's bytes by how it is made; whether it also changes the right key
+    depends on how the file is written (``[table]``, dotted keys, inline tables), which is seen by
+    parsing the result.
+    """
+    for proposal in proposals:
+        if _meaning(proposal) in meanings:
+            return proposal
+    raise PyprojectError(
         f"{subject}: {'.'.join(keys)} cannot be set without touching your text;"
         f" write a plain [{'.'.join(keys[:-1])}] table"
     )
 
 
 def _with_value(text: str, keys: Keys, value: str, subject: str) -> str:
-    """Set a key to a value given as TOML text: the first proposal that means what it should.
-
-    Each proposal keeps the user's bytes by how it is made; whether it also sets the right key
-    depends on how the file is written (``[table]``, dotted keys, inline tables), which is seen by
-    parsing the result.
-    """
-    newline = _newline(text)
-    value = value.replace("\n", newline)
-    expected = _expected(_load(text), keys, value)
-    for propose in (_replaced, _added_to_table, _appended, _placed_by_tomlkit):
-        for proposal in propose(text, keys, value, newline):
-            if _meaning(proposal) == expected:
-                return proposal
-    raise _untouchable(keys, subject)
+    """Set a key to a value given as TOML text."""
+    value = value.replace("\n", _newline(text))
+    expected = _expected(_load(text), keys, value, subject)
+    ways = (_replaced, _added_to_table, _appended, _added_with_dots)
+    proposals = (proposal for propose in ways for proposal in propose(text, keys, value))
+    return _chosen(proposals, [expected], keys, subject)
 
 
 def _newline(text: str) -> str:
@@ -203,83 +211,68 @@ def _newline(text: str) -> str:
 
 
 def _span(text: str, keys: Keys) -> Optional[Tuple[int, int]]:
-    """Where the value of a key starts and ends in the text, if the key is there."""
-    marked = _expected(_load(text), keys, f'"{_MARKER}"')
+    """Where the value of a key starts and ends in the text, if it stands behind a ``key =``."""
+    if value_at(_load(text), keys) is None:
+        return None
+    marked = copy.deepcopy(_load(text))
+    value_at(marked, keys[:-1])[keys[-1]] = _MARKER
     key = re.compile(rf"""(?<![\w-])["']?{re.escape(keys[-1])}["']?[ \t]*=[ \t]*""")
     for match in key.finditer(text):
-        start = match.end()
-        for end in _value_ends(text, start):
-            if _meaning(f'{text[:start]}"{_MARKER}"{text[end:]}') == marked:
-                return start, end
+        start, end = match.end(), _value_end(text, match.end())
+        if _meaning(f'{text[:start]}"{_MARKER}"{text[end:]}') == marked:
+            return start, end
     return None
 
 
-def _value_ends(text: str, start: int) -> Iterator[int]:
-    """Where a value may end: one in brackets at one of those behind it, others on their line."""
-    closing = {"[": r"\]", "{": r"\}"}.get(text[start : start + 1])
-    if closing:
-        yield from (match.end() for match in re.compile(closing).finditer(text, start))
-    else:
-        match = re.compile(r"""("[^"\n]*"|'[^'\n]*'|[^\s,#}]*)""").match(text, start)
-        if match:
-            yield match.end()
+def _value_end(text: str, start: int) -> int:
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        depth += bool(token["open"]) - bool(token["close"])
+        if depth <= 0:
+            return token.end()
+    return len(text)
 
 
-def _replaced(text: str, keys: Keys, value: str, _: str) -> Iterator[str]:
+def _replaced(text: str, keys: Keys, value: str) -> Iterator[str]:
     span = _span(text, keys)
     if span is not None:
         yield text[: span[0]] + value + text[span[1] :]
 
 
-def _added_to_table(text: str, keys: Keys, value: str, newline: str) -> Iterator[str]:
+def _added_to_table(text: str, keys: Keys, value: str, count: int = -1) -> Iterator[str]:
     """A line of its own in a ``[table]``, before the space or the comments that end it."""
-    names = r"[ \t]*\.[ \t]*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:-1])
-    header = re.compile(rf"^[ \t]*\[[ \t]*{names}[ \t]*\][^\n]*(\n|\Z)", re.MULTILINE)
-    for match in header.finditer(text):
-        following = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, match.end())
-        body = text[match.end() : following.start() if following else len(text)]
-        lines = body.splitlines(keepends=True)
-        used = len(lines)
-        while used and lines[used - 1].strip()[:1] in ("", "#"):
-            used -= 1
-        # A line that looks like a header may stand in a value of several lines: it then takes a
-        # later end. An empty table takes the line behind its header.
-        for count in (used, *range(len(lines), -1, -1)):
-            position = match.end() + sum(map(len, lines[:count]))
-            gap = "" if text[:position].endswith("\n") else newline
-            line = f"{_render_key(keys[-1])} = {value}{newline}"
-            yield text[:position] + gap + line + text[position:]
+    newline = _newline(text)
+    line = f"{_render_keys(keys[count:])} = {value}{newline}"
+    for section in _sections(text):
+        if section.keys == tuple(keys[:count]) and not section.array:
+            before = text[: section.end]
+            gap = "" if not before or before.endswith("\n") else newline
+            yield before + gap + line + text[section.end :]
 
 
-def _placed_by_tomlkit(text: str, keys: Keys, value: str, _: str) -> Iterator[str]:
-    """Wherever tomlkit puts a key that is missing: inline tables, dotted keys."""
-    import tomlkit  # Here, since every Spack command that installs would pay for it.
-    from tomlkit.items import InlineTable
-
-    document = tomlkit.parse(text)
-    parent: Any = document
-    for key in keys[:-1]:
-        if key not in parent:
-            if not isinstance(parent, InlineTable):
-                return
-            parent[key] = tomlkit.inline_table()
-        parent = parent[key]
-    parent[keys[-1]] = _MARKER
-    dumped = tomlkit.dumps(document)
-    common = len(os.path.commonprefix([text, dumped]))
-    if dumped.endswith(text[common:]):
-        yield dumped.replace(f'"{_MARKER}"', value)
-
-
-def _appended(text: str, keys: Keys, value: str, newline: str) -> Iterator[str]:
+def _appended(text: str, keys: Keys, value: str) -> Iterator[str]:
     """A new table at the end of the file."""
-    header = ".".join(map(_render_key, keys[:-1]))
+    newline = _newline(text)
+    header = _render_keys(keys[:-1])
     yield _at_end(text, f"[{header}]{newline}{_render_key(keys[-1])} = {value}{newline}")
 
 
-def _expected(data: Dict[str, Any], keys: Keys, value: str) -> Dict[str, Any]:
+def _added_with_dots(text: str, keys: Keys, value: str) -> Iterator[str]:
+    """In a table above, by dotted keys or in an inline table."""
+    for count in range(len(keys) - 1, -1, -1):
+        span = _span(text, keys[:count]) if count else None
+        if span is not None and text[span[0]] == "{":
+            inner = text[span[0] + 1 : span[1] - 1]
+            used = inner.rstrip()
+            gap = ", " if used else " "
+            added = f"{gap}{_render_keys(keys[count:])} = {value}{inner[len(used) :]}"
+            yield text[: span[0] + 1] + used + added + text[span[1] - 1 :]
+        yield from _added_to_table(text, keys, value, count)
+
+
+def _expected(data: Dict[str, Any], keys: Keys, value: str, subject: str) -> Dict[str, Any]:
     expected = copy.deepcopy(data)
-    _made(expected, keys[:-1])[keys[-1]] = _load(f"value = {value}")["value"]
+    _made(expected, keys[:-1], subject)[keys[-1]] = _load(f"value = {value}")["value"]
     return expected
 
 
@@ -321,29 +314,38 @@ class _Section:
     end: int
 
 
-def _sections(text: str) -> Iterator[_Section]:
-    """The sections by the look of the lines: one in a string of several lines is a false one."""
-    headers = list(_HEADER.finditer(text))
-    ends = [match.start() for match in headers[1:]] + [len(text)]
-    for match, end in zip(headers, ends):
-        table: Any = _meaning(match[0].strip()) or {}
-        keys = []
-        while isinstance(table, dict) and table:
-            ((key, table),) = table.items()
-            keys.append(key)
-        if keys:
-            yield _Section(
-                tuple(keys), isinstance(table, list), match.start(), match.end(),
-                match.end() + _used(text[match.end() : end]),
-            )  # fmt: skip
+@functools.lru_cache(maxsize=2)
+def _sections(text: str) -> Sequence[_Section]:
+    """The table of the root, and those that have a header."""
+    sections = []
+    keys: Tuple[str, ...] = ()
+    array, start, body, end, depth = False, 0, 0, 0, 0
+    for token in _TOKEN.finditer(text):
+        if token["comment"] or token["line"]:
+            continue
+        line = text.rfind("\n", 0, token.start()) + 1 if token["open"] and not depth else 0
+        if token["open"] == "[" and not depth and not text[line : token.start()].strip():
+            sections.append(_Section(keys, array, start, body, _line_end(text, end) if end else 0))
+            start, end = line, _value_end(text, token.start())
+            body = _line_end(text, end)
+            keys, array = _keys_of(text[start:end])
+        depth += bool(token["open"]) - bool(token["close"])
+        end = max(end, token.end())
+    return (*sections, _Section(keys, array, start, body, _line_end(text, end) if end else 0))
 
 
-def _used(body: str) -> int:
-    """The length of a body without the space and the comments at its end."""
-    lines = body.splitlines(keepends=True)
-    while lines and lines[-1].strip()[:1] in ("", "#"):
-        lines.pop()
-    return sum(map(len, lines))
+def _line_end(text: str, position: int) -> int:
+    return text.find("\n", position) + 1 or len(text)
+
+
+def _keys_of(header: str) -> Tuple[Tuple[str, ...], bool]:
+    """The keys of a header, and whether it is one of an array of tables."""
+    table: Any = _meaning(header.strip())
+    keys: Tuple[str, ...] = ()
+    while isinstance(table, dict) and table:
+        ((key, table),) = table.items()
+        keys = (*keys, key)
+    return keys, isinstance(table, list)
 
 
 def _with_lines(
@@ -363,59 +365,97 @@ def _with_lines(
             if not (kept + added).strip():
                 yield _joined(text[: section.start], text[section.end :])
             yield text[: section.start] + head + kept + gap + added + text[section.end :]
-    yield _at_end(text, f"[{'.'.join(map(_render_key, keys))}]{newline}{added}")
+    yield _at_end(text, f"[{_render_keys(keys)}]{newline}{added}")
 
 
 def _with_block(
-    text: str, keys: Keys, name: str, new: Optional[Mapping[str, object]]
+    text: str, keys: Keys, place: int, new: Optional[Mapping[str, object]]
 ) -> Iterator[str]:
-    """An array of tables with the section of one changed, removed or put at the end."""
+    """An array of tables with the one at a place changed, removed or put at the end."""
     newline = _newline(text)
     block = ""
     if new:
-        block = f"[[{'.'.join(map(_render_key, keys))}]]{newline}"
+        block = f"[[{_render_keys(keys)}]]{newline}"
         block += "".join(f"{_render_key(key)} = {render(new[key])}{newline}" for key in new)
-    for section in _sections(text):
-        if section.keys == tuple(keys) and section.array:
-            table = _meaning(text[section.body : section.end]) or {}
-            if table.get("name") == name and block:
-                yield text[: section.start] + block + text[section.end :]
-            elif table.get("name") == name:
-                yield _joined(text[: section.start], text[section.end :])
+    sections = _sections(text)
+    heads = [one for one in sections if one.keys == tuple(keys) and one.array]
+    for first in heads[place : place + 1]:
+        # With the tables of their own that belong to it.
+        rest = iter(sections[sections.index(first) + 1 :])
+        own = itertools.takewhile(lambda one: one.keys[:-1][: len(keys)] == tuple(keys), rest)
+        *_, last = first, *own
+        if new:
+            yield text[: first.start] + block + text[last.end :]
+        else:
+            yield _joined(text[: first.start], text[last.end :])
     if new:
         yield _at_end(text, block)
-    span = _span(text, keys)  # An array of inline tables.
-    if span:
-        inner = text[span[0] + 1 : span[1] - 1].rstrip()
-        others = [one for one in value_at(_load(text), keys) if one.get("name") != name]
-        arrays = [f"[{inner}{comma}{render(new)}]" for comma in ("", ", ")] if new else []
-        for array in (*arrays, render([*others, new] if new else others)):
-            yield text[: span[0]] + array + text[span[1] :]
+    span = _span(text, keys)
+    if span:  # An array of inline tables.
+        items = list(_items(text, *span))
+        if place < len(items):
+            start, end = items[place]
+            inline = (
+                [text[:start] + render(new) + text[end:]] if new else _unlisted(text, start, end)
+            )
+            yield from inline
+        elif items:
+            end = items[-1][1]
+            yield f"{text[:end]}, {render(new)}{text[end:]}"
+        else:
+            yield text[: span[0] + 1] + render(new) + text[span[0] + 1 :]
+
+
+def _items(text: str, start: int, end: int) -> Iterator[Tuple[int, int]]:
+    """Where each of the tables in an array starts and ends."""
+    position = start + 1
+    while position < end:
+        token = _TOKEN.search(text, position)
+        assert token is not None  # There is the closing bracket at least.
+        position = _value_end(text, token.start()) if token["open"] else token.end()
+        if token["open"]:
+            yield token.start(), position
 
 
 def _cut(text: str, keys: Keys) -> Iterator[str]:
-    """A text without a value: without its section, its line, or its place in an inline table."""
+    """A text without a value: without its line, with its section, or its place among others."""
+    sections = _sections(text)
     span = _span(text, keys)
     if span is not None:
         start = text.rfind("\n", 0, span[0]) + 1
         end = text.find("\n", span[1]) + 1 or len(text)
-        for section in _sections(text):
+        for section in sections[1:]:
             rest = text[section.body : start] + text[end : section.end]
             if section.body <= start < section.end and not rest.strip():
                 yield _joined(text[: section.start], text[max(end, section.end) :])
         yield text[:start] + text[end:]
-    import tomlkit
+        key = re.search(r"""[\w."' \t-]+=[ \t]*\Z""", text[: span[0]])
+        if key:
+            yield from _unlisted(text, key.start() + len(key[0]) - len(key[0].lstrip()), span[1])
+    kept = text
+    for section in reversed(sections):
+        if section.keys[: len(keys)] == tuple(keys):
+            kept = _joined(kept[: section.start], kept[section.end :])
+    yield kept
 
-    document = tomlkit.parse(text)
-    del value_at(document, keys[:-1])[keys[-1]]
-    yield tomlkit.dumps(document)
+
+def _unlisted(text: str, start: int, end: int) -> Iterator[str]:
+    """A text without one of several, and without the comma behind it or else before it."""
+    comma = re.compile(r"[ \t]*,[ \t]*").match(text, end)
+    if comma:
+        yield text[:start] + text[comma.end() :]
+    yield re.sub(r"[ \t]*,\s*\Z", "", text[:start]) + text[end:]
+    yield text[:start] + text[end:]
 
 
 def _joined(before: str, after: str) -> str:
-    """What stood around a section that was cut out, without the space that was around it."""
-    if not after.strip():
-        return before.rstrip() + ("\n" if before.strip() else "")
-    return before + after.lstrip("\r\n")
+    """What stood around a section that was cut out, with the one blank line that parts it."""
+    newline = _newline(before or after)
+    if not before:
+        return after[len(newline) :] if after.startswith(newline) else after
+    if before.endswith(f"\n{newline}") and (not after.strip() or after.startswith(newline)):
+        before = before[: -len(newline)]
+    return before + after
 
 
 def _at_end(text: str, block: str) -> str:
@@ -424,9 +464,13 @@ def _at_end(text: str, block: str) -> str:
     return text + gap + block
 
 
-def _made(data: Dict[str, Any], keys: Keys) -> Dict[str, Any]:
-    for key in keys:
+def _made(data: Dict[str, Any], keys: Keys, subject: str) -> Dict[str, Any]:
+    """The table that the keys lead to, made where it is missing; raises PyprojectError."""
+    for count, key in enumerate(keys, start=1):
         data = data.setdefault(key, {})
+        if not isinstance(data, dict):
+            name = ".".join(keys[:count])
+            raise PyprojectError(f"{subject}: {name} is not a table; make it one or remove it")
     return data
 
 
@@ -440,29 +484,26 @@ def _pruned(data: Dict[str, Any], keys: Keys) -> Dict[str, Any]:
 
 
 def _render_array(array: str, strings: Sequence[str], same: Callable[[str], str]) -> str:
-    """Render an array with one string a line, and with the comments that the given one has.
-
-    Raises ValueError where the strings in it are written in another way than plainly.
-    """
+    """Render an array with one string a line, and with the comments that the given one has."""
     names = {same(string) for string in strings}
     head: List[str] = []
     before: Dict[str, List[str]] = {}
     behind: Dict[str, str] = {}
     pending = head
-    name = None  # Of the string that a comment on this line belongs to.
+    name: Optional[str] = None  # Of the string that a comment on this line belongs to.
     for token in _TOKEN.finditer(array):
         if token["line"]:
             name = None
         elif token["string"]:
-            name = same(token["string"][1:-1])
+            name = same(_load(f"value = {token['string']}")["value"])
             if pending is head:
                 pending = []
             elif name in names:
                 before[name], pending = pending, []
-        elif name is None:
-            pending.append(token["comment"].rstrip())
-        else:
+        elif token["comment"] and name is not None:
             behind[name] = "  " + token["comment"].rstrip()
+        elif token["comment"]:
+            pending.append(token["comment"].rstrip())
     lines = list(head)
     for string in strings:
         name = same(string)
