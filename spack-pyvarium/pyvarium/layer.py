@@ -35,6 +35,10 @@ PATH_FILE = "_spack_pyvarium.pth"
 WHEELS = Path("wheels")
 RECORD = "layer.json"
 
+#: The backends that install shims into the isolated environments of builds too, from where only an
+#: absolute path leads to the code. The others' wheels, and so their locks, tell no directory.
+ISOLATING = (Backend.PDM, Backend.PIP, None)
+
 Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
@@ -208,10 +212,11 @@ def _expected_wheels(layer: Layer, wheels: Mapping[str, str]) -> Set[str]:
 
 def _by_content(layer: Layer) -> LayerPlan:
     versions = layer.versions
+    lines = _path_lines(layer, relative=layer.backend not in ISOLATING)
     rendered: List[Shim] = []
     skipped: List[Skipped] = []
     for one in layer.inventory.provided:
-        shim, widened = shims.render(_source(one), versions)
+        shim, widened = shims.render(_source(one), versions, lines)
         rendered.append(shim)
         skipped += widened
 
@@ -231,7 +236,7 @@ def _by_content(layer: Layer) -> LayerPlan:
     archives = []
     for shim in rendered if layer.mode is Mode.BOUND else ():
         path = layer.wheels / shim.wheel
-        after = shims.render_wheel(shim, layer.inventory.site_packages)
+        after = shims.render_wheel(shim)
         archives.append(FileChange(path, files.read_optional(path), after))
     record = {
         "copies": [str(copy.path) for copy in copies],
@@ -336,7 +341,7 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
 def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
     """The single files of a layer: how python finds the code, and what pip and a shell need."""
     environment = layer.environment
-    texts = {layer.site_packages / PATH_FILE: _path_lines(layer)}
+    texts = {layer.site_packages / PATH_FILE: _path_lines(layer, relative=True)}
     texts[environment.venv / ".gitignore"] = "*\n"
     if layer.mode is Mode.BOUND:
         pip_constraints = environment.state / "pip-constraints.txt"
@@ -361,12 +366,12 @@ def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
         yield FileChange(file, files.read_optional(file), text.encode("utf-8", "surrogateescape"))
 
 
-def _path_lines(layer: Layer) -> str:
-    """The lines of the path file: relative as far as they stay within the environment."""
+def _path_lines(layer: Layer, *, relative: bool) -> str:
+    """The lines of a path file: relative, if asked for, as far as they stay in the environment."""
     lines = []
     for directory in layer.inventory.site_packages:
         line = str(directory)
-        if directory.is_relative_to(layer.environment.path):
+        if relative and directory.is_relative_to(layer.environment.path):
             line = os.path.relpath(directory, layer.site_packages)
         lines.append(f"{line}\n")
     return "".join(lines)

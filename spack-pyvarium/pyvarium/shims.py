@@ -20,7 +20,7 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -71,7 +71,8 @@ class Source:
 @dataclass(frozen=True)
 class Shim:
     """A rendered shim: ``files`` are those of its ``*.dist-info``, but for what differs between a
-    wheel and an installation. ``entry_points`` maps console scripts to ``module:attribute``."""
+    wheel and an installation. ``entry_points`` maps console scripts to ``module:attribute``, and
+    ``path_lines`` are what the wheel brings for its code to be found."""
 
     name: str
     version: str
@@ -79,6 +80,7 @@ class Shim:
     files: Mapping[str, bytes]
     entry_points: Mapping[str, str]
     scripts: Tuple[Script, ...]
+    path_lines: str
 
     @property
     def stem(self) -> str:
@@ -99,8 +101,12 @@ class Shim:
         return f"{self.stem}-{self.build}-py3-none-any.whl"
 
 
-def render(source: Source, versions: Mapping[str, str]) -> Tuple[Shim, Tuple[Skipped, ...]]:
+def render(
+    source: Source, versions: Mapping[str, str], path_lines: str
+) -> Tuple[Shim, Tuple[Skipped, ...]]:
     """Render the shim of a distribution among all that are provided, by name and version.
+
+    ``path_lines`` are the lines of a path file, relative to site-packages or absolute.
 
     A requirement that the provided version contradicts is widened, and returned with the reason:
     Spack has decided, and every resolver would refuse the whole environment for it.
@@ -110,7 +116,7 @@ def render(source: Source, versions: Mapping[str, str]) -> Tuple[Shim, Tuple[Ski
     files = {"METADATA": metadata}
     if source.entry_points:
         files["entry_points.txt"] = source.entry_points
-    content = hashlib.sha256(provided.dag_hash.encode())
+    content = hashlib.sha256(f"{provided.dag_hash}\0{path_lines}".encode())
     for name, data in sorted(files.items()):
         content.update(b"%b\0%d\0%b" % (name.encode(), len(data), data))
     for script in source.scripts:
@@ -127,18 +133,18 @@ def render(source: Source, versions: Mapping[str, str]) -> Tuple[Shim, Tuple[Ski
         files,
         parse_console_scripts(source.entry_points),
         source.scripts,
+        path_lines,
     )
     return shim, widened
 
 
-def render_wheel(shim: Shim, site_packages: Sequence[Path]) -> bytes:
+def render_wheel(shim: Shim) -> bytes:
     """Render the wheel, for an installer; equal input gives equal bytes.
 
-    It brings a path file to the absolute site-packages of the view: so its code is found also in
-    a venv that a tool has made anew, and in the isolated environment of a build that requires it.
+    It brings a path file of its own, so that its code is found also where the layer's is not: in
+    a venv that a tool has made anew, or in the isolated environment of a build that requires it.
     """
-    lines = "".join(f"{directory}\n" for directory in site_packages)
-    files = {shim.path_file: lines.encode()}
+    files = {shim.path_file: shim.path_lines.encode()}
     for script in shim.scripts:
         files[f"{shim.stem}.data/scripts/{script.name}"] = b"#!python\n" + script.body
     files.update({f"{shim.dist_info}/{name}": data for name, data in sorted(shim.files.items())})
