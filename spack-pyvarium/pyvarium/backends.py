@@ -10,7 +10,7 @@ one of these keys is kept, and reported with the remedy. Pure.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -19,6 +19,9 @@ from .model import Backend, Mode, Pin, Skipped
 from .pins import UNCONSTRAINED
 from .toml_text import (
     parse,
+    strings_at,
+    table_at,
+    tables_at,
     value_at,
     with_entries,
     with_named_table,
@@ -59,9 +62,7 @@ def detect(data: Mapping[str, Any], files: Iterable[str]) -> Optional[Backend]:
     locked = [backend for backend, (_, lock) in MARKS.items() if lock in present]
     tables = [backend for backend, (keys, _) in MARKS.items() if value_at(data, keys) is not None]
     system = str(value_at(data, ("build-system", "build-backend")) or "")
-    built = [
-        backend for backend in MARKS if system.startswith((backend.value, f"{backend.value}_"))
-    ]
+    built = [backend for backend in MARKS if system.startswith(backend.value)]
     for found in (locked, [one for one in tables if one in locked] or tables, built):
         if len(found) == 1:
             return found[0]
@@ -90,13 +91,14 @@ def with_keys(
     def report(keys: Sequence[str], reason: str) -> None:
         kept.append(Skipped(f"{subject}: {'.'.join(keys)}", reason, fault=True))
 
-    text = _uv_default_groups(text, uses[Backend.UV], subject)
+    text = _uv_default_groups(text, uses[Backend.UV], subject, report)
     wanted = pins if uses[Backend.UV] else ()
     text = _uv_constraints(text, wanted, old, subject, report)
     wanted = sources if uses[Backend.UV] else ()
-    text = _named(text, (*UV, "index"), INDEX if wanted else None, _is_ours, subject, report)
-    entries = {pin.name: {"index": NAME} for pin in wanted}
-    text = _entries(text, SOURCES, entries, {"index": NAME}.__eq__, subject, report)
+    text, is_ours = _named(text, (*UV, "index"), INDEX if wanted else None, subject, report)
+    if is_ours:  # Else what leads to an index of this name is the user's too.
+        entries = {pin.name: {"index": NAME} for pin in wanted}
+        text = _entries(text, SOURCES, entries, _is_source, subject, report)
 
     wanted = sources if uses[Backend.POETRY] else ()
     paths = {pin.name: {"path": f"{WHEELS}/{wheels[pin.name]}"} for pin in wanted}
@@ -109,7 +111,7 @@ def with_keys(
         "url": f"file:///${{PROJECT_ROOT}}/{WHEELS}",
         "include_packages": [pin.name for pin in wanted],
     }
-    text = _named(text, (*PDM, "source"), source if wanted else None, _is_ours, subject, report)
+    text, _ = _named(text, (*PDM, "source"), source if wanted else None, subject, report)
     return text, tuple(kept)
 
 
@@ -129,22 +131,27 @@ def with_poetry_settings(text: str, uses_poetry: bool, subject: str) -> Tuple[st
 _Report = Callable[[Sequence[str], str], None]
 
 
-def _uv_default_groups(text: str, used: bool, subject: str) -> str:
+def _uv_default_groups(text: str, used: bool, subject: str, report: _Report) -> str:
     """Have uv install the group by default, beside what it or the user takes for the default.
 
     Without the key that is the group "dev"; a group that does not exist must not be named.
     """
     data = parse(text, subject)
-    present = value_at(data, DEFAULT_GROUPS)
-    if present == "all" or not (used or present):
+    value = value_at(data, DEFAULT_GROUPS)
+    if value == "all" or not (used or value):
         return text
+    present = list(strings_at(data, DEFAULT_GROUPS, subject))
     implied = ["dev"] if value_at(data, ("dependency-groups", "dev")) is not None else []
-    own = None if present in (None, [NAME], ["dev", NAME]) else [x for x in present if x != NAME]
-    if used:
-        return _strings(text, DEFAULT_GROUPS, [*(implied if own is None else own), NAME], subject)
-    if NAME not in present:
+    if value == [] and implied:
+        reason = "is empty, so that uv leaves out what Spack provides; name the groups"
+        report(DEFAULT_GROUPS, f"{reason} that you want")
         return text
-    return _strings(text, DEFAULT_GROUPS, own or [], subject)
+    if present in ([], [NAME], ["dev", NAME]):
+        return _strings(text, DEFAULT_GROUPS, [*implied, NAME] if used else [], subject)
+    if used == (NAME in present):
+        return text
+    groups = [*present, NAME] if used else [one for one in present if one != NAME]
+    return _strings(text, DEFAULT_GROUPS, groups, subject)
 
 
 def _uv_constraints(
@@ -152,7 +159,7 @@ def _uv_constraints(
 ) -> str:
     """Constrain what ``uv pip`` installs too, which does not look at groups."""
     ours = {str(pin) for pin in (*old, *pins)}
-    present = value_at(parse(text, subject), CONSTRAINTS) or []
+    present = strings_at(parse(text, subject), CONSTRAINTS, subject)
     own = [one for one in present if one not in ours]
     versions = {pin.name: pin.version for pin in pins}
     for requirement in map(_requirement, own):
@@ -176,18 +183,16 @@ def _named(
     text: str,
     keys: Sequence[str],
     wanted: Optional[Mapping[str, object]],
-    is_ours: Callable[[Mapping[str, Any]], bool],
     subject: str,
     report: _Report,
-) -> str:
-    """Set or clear our one of an array of tables."""
-    tables = value_at(parse(text, subject), keys) or []
-    foreign = [one for one in tables if one.get("name") == NAME and not is_ours(one)]
-    if foreign:
-        if wanted:
-            report(keys, f"has a '{NAME}' that is yours; give it another name")
-        return text
-    return with_named_table(text, keys, NAME, wanted, subject)
+) -> Tuple[str, bool]:
+    """Set or clear our one of an array of tables; whether none of the user's has its name."""
+    tables = tables_at(parse(text, subject), keys, subject)
+    if all(_is_ours(one) for one in tables if one.get("name") == NAME):
+        return with_named_table(text, keys, NAME, wanted, subject), True
+    if wanted:
+        report(keys, f"has a '{NAME}' that is yours; give it another name")
+    return text, False
 
 
 def _entries(
@@ -199,7 +204,7 @@ def _entries(
     report: _Report,
 ) -> str:
     """Set or clear our entries of a table."""
-    present: Dict[str, Any] = value_at(parse(text, subject), keys) or {}
+    present = table_at(parse(text, subject), keys, subject)
     foreign = {canonicalize_name(name) for name, one in present.items() if not is_ours(one)}
     for name in sorted(foreign & wanted.keys()):
         report((*keys, name), f"takes {name} from elsewhere than Spack; remove it")
@@ -210,6 +215,10 @@ def _entries(
 
 def _is_ours(table: Mapping[str, Any]) -> bool:
     return str(table.get("url", "")).endswith(WHEELS)
+
+
+def _is_source(source: Any) -> bool:
+    return bool(source == {"index": NAME})
 
 
 def _is_shim(dependency: Any) -> bool:

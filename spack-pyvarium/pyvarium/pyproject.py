@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from .errors import PyprojectError
 from .model import Backend, Mode, Pin
 from .pins import digest, parse_pin
-from .toml_text import parse, value_at, with_strings, with_value, without
+from .toml_text import parse, table_at, value_at, with_strings, with_value, without
 
 GROUP = ("dependency-groups", "spack")
 TABLE = ("tool", "pyvarium")
@@ -54,13 +54,13 @@ class Owned:
 def owned(text: str, subject: str) -> Owned:
     """Read the keys we own; ``subject`` names the file in a PyprojectError."""
     data = parse(text, subject)
-    group = _table(data, GROUP[:-1], subject).get(GROUP[-1])
-    table = _table(data, TABLE, subject)
+    group = table_at(data, GROUP[:-1], subject).get(GROUP[-1])
+    table = table_at(data, TABLE, subject)
     return Owned(
         pins=None if group is None else _pins(group, subject),
         lockfile_digest=_setting(table, LOCKFILE_DIGEST[-1], str, None, subject),
         pins_digest=_setting(table, PINS_DIGEST[-1], str, None, subject),
-        opted_in="pyvarium" in _table(data, ("tool",), subject),
+        opted_in="pyvarium" in table_at(data, ("tool",), subject),
         auto_sync=_setting(table, "auto-sync", bool, True, subject),
         backend=_choice(table, "backend", Backend, subject),
         mode=_choice(table, "mode", Mode, subject),
@@ -121,15 +121,6 @@ def new_text(name: str, python: Optional[str]) -> str:
     if python is not None:
         lines.append(f'requires-python = "{python_bounds(python)}"')
     return "\n".join([*lines, "dependencies = []", ""])
-
-
-def _table(data: Mapping[str, Any], keys: Sequence[str], subject: str) -> Mapping[str, Any]:
-    for position, key in enumerate(keys, start=1):
-        data = data.get(key, {})
-        if not isinstance(data, dict):
-            name = ".".join(keys[:position])
-            raise PyprojectError(f"{subject}: {name} is not a table; make it one or remove it")
-    return data
 
 
 def _setting(table: Mapping[str, Any], key: str, kind: type, default: Any, subject: str) -> Any:

@@ -78,6 +78,31 @@ def value_at(data: Mapping[str, Any], keys: Keys) -> Any:
     return value
 
 
+def table_at(data: Mapping[str, Any], keys: Keys, subject: str) -> Mapping[str, Any]:
+    """The table that the keys lead to, empty where there is none; raises PyprojectError."""
+    for count, key in enumerate(keys, start=1):
+        data = data.get(key, {})
+        if not isinstance(data, dict):
+            raise _misshapen(keys[:count], "a table", subject)
+    return data
+
+
+def tables_at(data: Mapping[str, Any], keys: Keys, subject: str) -> Sequence[Mapping[str, Any]]:
+    """The array of tables that the keys lead to, as ``table_at``."""
+    found = table_at(data, keys[:-1], subject).get(keys[-1], [])
+    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+        raise _misshapen(keys, "an array of tables", subject)
+    return found
+
+
+def strings_at(data: Mapping[str, Any], keys: Keys, subject: str) -> Sequence[str]:
+    """The list of strings that the keys lead to, as ``table_at``."""
+    found = table_at(data, keys[:-1], subject).get(keys[-1], [])
+    if not (isinstance(found, list) and all(isinstance(one, str) for one in found)):
+        raise _misshapen(keys, "a list of strings", subject)
+    return found
+
+
 def with_value(text: str, keys: Keys, value: object, subject: str) -> str:
     """Set a value."""
     return _with_value(text, keys, render(value), subject)
@@ -143,17 +168,14 @@ def with_named_table(
 ) -> str:
     """Set the one of an array of tables that has this ``name``, or remove it; others are kept."""
     data = _load(text)
-    expected = copy.deepcopy(data)
-    tables = _made(expected, keys[:-1], subject).setdefault(keys[-1], [])
-    if not (isinstance(tables, list) and all(isinstance(one, dict) for one in tables)):
-        raise PyprojectError(
-            f"{subject}: {'.'.join(keys)} is not an array of tables; make it one or remove it"
-        )
+    tables = list(tables_at(data, keys, subject))
     names = [one.get("name") for one in tables]
     if name not in names and not new:
         return text
     place = names.index(name) if name in names else len(tables)
     tables[place : place + 1] = [new] if new else []
+    expected = copy.deepcopy(data)
+    _made(expected, keys[:-1], subject)[keys[-1]] = tables
     if expected == data:
         return text
     accepted = [expected] if new else [_pruned(expected, keys), expected]
@@ -469,9 +491,12 @@ def _made(data: Dict[str, Any], keys: Keys, subject: str) -> Dict[str, Any]:
     for count, key in enumerate(keys, start=1):
         data = data.setdefault(key, {})
         if not isinstance(data, dict):
-            name = ".".join(keys[:count])
-            raise PyprojectError(f"{subject}: {name} is not a table; make it one or remove it")
+            raise _misshapen(keys[:count], "a table", subject)
     return data
+
+
+def _misshapen(keys: Keys, shape: str, subject: str) -> PyprojectError:
+    return PyprojectError(f"{subject}: {'.'.join(keys)} is not {shape}; make it one or remove it")
 
 
 def _pruned(data: Dict[str, Any], keys: Keys) -> Dict[str, Any]:
