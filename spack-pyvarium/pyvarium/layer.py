@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from urllib.parse import unquote
 
 from . import __version__, activation, files, shims
 from .distributions import metadata_file, metadata_paths, read_distribution, site_packages
@@ -32,8 +33,9 @@ from .shims import Script, Shim, Source
 
 #: The path file that leads to what Spack provides, in no distribution's RECORD.
 PATH_FILE = "_spack_pyvarium.pth"
-WHEELS = Path("wheels")
 RECORD = "layer.json"
+#: What must be there, or must not, for installers to take a shim for what they have locked.
+_TELLING = ("RECORD", "direct_url.json")
 
 #: The backends that install shims into the isolated environments of builds too, from where only an
 #: absolute path leads to the code. The others' wheels, and so their locks, tell no directory.
@@ -53,7 +55,7 @@ class Layer:
 
     @property
     def wheels(self) -> Path:
-        return self.environment.state / WHEELS
+        return self.environment.wheels
 
     @property
     def record(self) -> Path:
@@ -327,13 +329,30 @@ def _installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
 
 
 def _is_installed(shim: Shim, layer: Layer) -> bool:
-    """Whether a shim stands there as we would write it, and nothing of another installer's."""
+    """Whether a shim stands there whole, by whatever installer.
+
+    Each writes some of the files in its own way; what counts is what installers go by. Where the
+    layer's path file is gone a tool has made the venv anew, and all shims are written again: those
+    from wheels have brought a path file each, which would make python start slowly.
+    """
+    if not (layer.site_packages / PATH_FILE).exists():
+        return False
+    dist_info = layer.site_packages / shim.dist_info
     expected = _installed_files(shim, layer)
-    names = {name.rpartition("/")[2] for name in expected if name.startswith(shim.dist_info)}
+    exact = [f"{shim.dist_info}/{name}" for name in (*shim.files, "INSTALLER")]
+    if f"{shim.dist_info}/RECORD" in expected:  # Else INSTALLER tells who does not uninstall it.
+        exact.pop()
     try:
-        return names == set(os.listdir(layer.site_packages / shim.dist_info)) and all(
-            (layer.site_packages / name).read_bytes() == data for name, data in expected.items()
-        )
+        present = set(os.listdir(dist_info))
+        if any((f"{shim.dist_info}/{name}" in expected) != (name in present) for name in _TELLING):
+            return False
+        if "direct_url.json" in present:
+            url = (dist_info / "direct_url.json").read_text(encoding="utf-8")
+            if f"/{shim.wheel}" not in unquote(url):
+                return False
+        return all(
+            (layer.site_packages / name).read_bytes() == expected[name] for name in exact
+        ) and all((layer.site_packages / name).exists() for name in expected)
     except OSError:
         return False
 

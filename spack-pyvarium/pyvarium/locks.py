@@ -6,15 +6,19 @@ in this: an array ``package`` of tables with ``name`` and ``version``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Set
+from typing import Container, Dict, FrozenSet, Mapping, Optional, Set, Tuple
+from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from .backends import MARKS
 from .errors import PyvariumError
-from .model import Backend, Environment
+from .files import read_optional
+from .model import Backend, Environment, Pin
+from .shims import WHEEL_NAME
 from .toml_text import parse
 
 
@@ -24,8 +28,35 @@ def path_of(environment: Environment, backend: Optional[Backend]) -> Optional[Pa
     return environment.path / mark[1] if mark else None
 
 
-def parse_lock(text: str, subject: str) -> Mapping[str, Set[str]]:
-    """The locked versions, by project; raises PyvariumError where the file is none of a lock."""
+@dataclass(frozen=True)
+class Lock:
+    """What is locked: the versions, by project, and the file names of shims."""
+
+    versions: Mapping[str, FrozenSet[str]]
+    shims: FrozenSet[str]
+
+    def holds(self, pin: Pin) -> bool:
+        return pin.version in self.versions.get(pin.name, ())
+
+    def stale_shims(self, present: Container[str]) -> Tuple[str, ...]:
+        """The projects whose locked shim is not there any more, sorted.
+
+        A backend does not see that by itself: it takes what is locked as it is, and fails when it
+        has to install it.
+        """
+        gone = (name for name in self.shims if name not in present)
+        return tuple(sorted({canonicalize_name(name.partition("-")[0]) for name in gone}))
+
+
+def read_lock(environment: Environment, backend: Optional[Backend]) -> Optional[Lock]:
+    """Read the lock of a backend; None where there is none. Raises PyvariumError."""
+    path = path_of(environment, backend)
+    data = read_optional(path) if path else None
+    return None if data is None else parse_lock(data.decode("utf-8", "replace"), str(path))
+
+
+def parse_lock(text: str, subject: str) -> Lock:
+    """Parse a lock; raises PyvariumError where the file is none."""
     versions: Dict[str, Set[str]] = {}
     try:
         for package in parse(text, subject).get("package", ()):
@@ -34,4 +65,7 @@ def parse_lock(text: str, subject: str) -> Mapping[str, Set[str]]:
                 found.add(str(Version(package["version"])))
     except (KeyError, TypeError, AttributeError, InvalidVersion) as error:
         raise PyvariumError(f"{subject}: is no lock ({error!r}); lock again") from None
-    return versions
+    return Lock(
+        {name: frozenset(found) for name, found in versions.items()},
+        frozenset(WHEEL_NAME.findall(unquote(text))),  # In a URL, ``+`` is quoted.
+    )

@@ -68,6 +68,11 @@ class Environment:
         return self.state / "constraints.txt"
 
     @property
+    def wheels(self) -> Path:
+        """Where the wheels of the shims are."""
+        return self.state / "wheels"
+
+    @property
     def venv(self) -> Path:
         return self.path / ".venv"
 

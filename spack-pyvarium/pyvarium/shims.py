@@ -34,6 +34,9 @@ GENERATOR = "spack-pyvarium"
 #: What refuses to uninstall a distribution (pip, uv) names this as who did install it.
 INSTALLER = b"spack\n"
 
+#: The name of a shim's wheel, in the text of a lock.
+WHEEL_NAME = re.compile(r"[\w.]+-[\w.+!]+-0_[a-z0-9]{7}_[0-9a-f]{8}-py3-none-any\.whl")
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest that a zip can hold; equal input, equal bytes.
 #: Headers that do not hold for a shim: it has no files of its own and fits the layer's python
 #: only, whatever else a project supports. The description would be most of its size.

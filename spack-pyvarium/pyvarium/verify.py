@@ -28,7 +28,7 @@ from .errors import FileError, MetadataError, StaleViewError
 from .files import read_optional
 from .layer import LayerPlan
 from .markers import environment_of
-from .model import Backend, Distribution, Environment, Inventory, Pin, Provided
+from .model import Distribution, Environment, Inventory, Provided
 from .settings import Defaults
 
 
@@ -86,7 +86,7 @@ def verify(
             reason, _, remedy = one.reason.rpartition("; ")
             faults.append(Fault(Code.STALE_VIEW, one.subject, reason, remedy))
     faults += _modified(environment, plan.inventory.provided)
-    faults += _stale_lock(environment, plan.backend, plan.pins)
+    faults += _stale_lock(environment, plan)
     if plan.layer is not None:
         faults += _in_layer(plan.layer)
         if not (plan.layer.foreign or plan.layer.make_venv):
@@ -231,19 +231,21 @@ def _difference(path: str, entry: Optional[Mapping[str, object]]) -> Optional[st
     return None
 
 
-def _stale_lock(
-    environment: Environment, backend: Optional[Backend], pins: Sequence[Pin]
-) -> Iterator[Fault]:
-    path = locks.path_of(environment, backend)
-    data = read_optional(path) if path else None
-    if data is None:
+def _stale_lock(environment: Environment, plan: sync.Plan) -> Iterator[Fault]:
+    lock = locks.read_lock(environment, plan.backend)
+    if lock is None:
         return
-    locked = locks.parse_lock(data.decode("utf-8", "replace"), str(path))
-    for pin in pins:
-        found = locked.get(pin.name, ())
-        if pin.version not in found:
+    path = locks.path_of(environment, plan.backend)
+    remedy = "run 'spack pyvarium lock'"
+    for pin in plan.pins:
+        if not lock.holds(pin):
+            found = lock.versions.get(pin.name, ())
             reason = f"holds {pin.name} {' and '.join(sorted(found)) or 'not at all'}, not {pin}"
-            yield Fault(Code.STALE_LOCK, str(path), reason, "run 'spack pyvarium lock'")
+            yield Fault(Code.STALE_LOCK, str(path), reason, remedy)
+    wheels = () if plan.layer is None else plan.layer.wheels.values()
+    for name in lock.stale_shims(wheels):
+        reason = f"holds a shim of {name} that is made anew"
+        yield Fault(Code.STALE_LOCK, str(path), reason, remedy)
 
 
 def _installed(directory: Path) -> Iterator[Distribution]:
