@@ -114,6 +114,11 @@ class LayerPlan:
         parts += [f"{len(self.stale)} removed" if self.stale else ""]
         return ", ".join(filter(None, parts)) or ("brought up to date" if self else "in step")
 
+    @property
+    def unlinked(self) -> bool:
+        """Whether the path file is gone that leads to the code, as where a tool made the venv."""
+        return not (self.layer.site_packages / PATH_FILE).exists()
+
     def faults(self) -> Iterator[Skipped]:
         """What the user has to mend, with the remedies."""
         if self.foreign:
@@ -361,7 +366,8 @@ def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
     """The single files of a layer: how python finds the code, and what pip and a shell need."""
     environment = layer.environment
     texts = {layer.site_packages / PATH_FILE: _path_lines(layer, relative=True)}
-    texts[environment.venv / ".gitignore"] = "*\n"
+    if not (environment.venv / ".gitignore").exists():  # A tool that made it may have its own.
+        texts[environment.venv / ".gitignore"] = "*\n"
     if layer.mode is Mode.BOUND:
         pip_constraints = environment.state / "pip-constraints.txt"
         lines = [

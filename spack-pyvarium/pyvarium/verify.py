@@ -159,6 +159,8 @@ def _in_layer(plan: LayerPlan) -> Iterator[Fault]:
             yield Fault(Code.SHADOWED, str(copy.path), reason, _FIX)
         for shim in plan.missing:
             path = plan.layer.site_packages / shim.dist_info
+            if plan.unlinked and path.exists():
+                continue  # Written again with the path file, which is reported below.
             reason = "is changed" if path.exists() else "is missing"
             yield Fault(Code.MISSING_SHIM, str(path), reason, _FIX)
         for path in plan.stale:
