@@ -1,16 +1,16 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""The values of environment markers (PEP 508) for the python of an environment.
+"""Environment markers (PEP 508) and their values for the python of an environment.
 
 Spack may run on another python of the same machine, so only what tells the two apart is replaced.
 """
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Dict, Mapping, Optional
 
-from packaging.markers import default_environment
+from packaging.markers import Marker, default_environment
 
 
 def environment_of(python: Optional[str]) -> Dict[str, str]:
@@ -21,3 +21,11 @@ def environment_of(python: Optional[str]) -> Dict[str, str]:
         values["python_version"] = python
         values["python_full_version"] = f"{python}.0"
     return values
+
+
+def applies(marker: Optional[Marker], values: Mapping[str, str]) -> bool:
+    """Whether a marker holds; one of a metadata file may compare what cannot be compared."""
+    try:
+        return marker is None or marker.evaluate(dict(values))
+    except (ValueError, KeyError):  # As installers, which do not pass over what they do not know.
+        return True

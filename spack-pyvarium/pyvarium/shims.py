@@ -16,7 +16,9 @@ import base64
 import functools
 import hashlib
 import io
+import os
 import re
+import shlex
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +28,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from . import __version__
 from .distributions import headers
+from .markers import applies
 from .model import Mode, Provided, Skipped
 
 GENERATOR = "spack-pyvarium"
+#: Of what is below; not our version, as equal input gives equal bytes under the next one too.
+_FORMAT = 1
 #: What refuses to uninstall a distribution (pip, uv) names this as who did install it.
 INSTALLER = b"spack\n"
 
@@ -43,8 +47,14 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest that a zip can hold; equal input,
 _DROPPED = frozenset(
     ("description", "description-content-type", "license-file", "requires-python")
 )
+#: What is there whatever a distribution says: of a header's name, of a name of a script.
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+_RESERVED = re.compile(r"\.{1,2}|pythonw?[\d.]*|(de)?activate(\..*|_this\.py)?", re.IGNORECASE)
 _REQUIRED_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_ENTRY_POINT = re.compile(r"\s*(?P<name>[\w.+-]+)\s*=\s*(?P<target>[\w.]+:[\w.]+)\s*(\[.*)?$")
+_ENTRY_POINT = re.compile(
+    r"\s*(?P<name>[\w.+-]+)\s*=\s*(?P<module>[\w.]+)\s*:\s*(?P<attribute>[\w.]+)\s*(\[.*)?"
+)
+_SCRIPT_SECTIONS = ("console_scripts", "gui_scripts")
 #: The headers of ``*.egg-info`` are older than those of requirements.
 _OLD_METADATA = re.compile(r"1\.\d|2\.0")
 
@@ -118,15 +128,16 @@ def render(
     metadata, widened = _metadata(source, versions)
     files = {"METADATA": metadata}
     if source.entry_points:
-        files["entry_points.txt"] = source.entry_points
-    content = hashlib.sha256(f"{provided.dag_hash}\0{path_lines}".encode())
+        files["entry_points.txt"] = _entry_points(source.entry_points)
+    content = hashlib.sha256(f"{_FORMAT}\0{provided.dag_hash}\0".encode())
+    content.update(os.fsencode(path_lines))
     for name, data in sorted(files.items()):
         content.update(b"%b\0%d\0%b" % (name.encode(), len(data), data))
     for script in source.scripts:
         content.update(b"%b\0%d\0%b" % (script.name.encode(), len(script.body), script.body))
     build = f"0_{provided.dag_hash[:7]}_{content.hexdigest()[:8]}"
     files["WHEEL"] = (
-        f"Wheel-Version: 1.0\nGenerator: {GENERATOR} {__version__}\nRoot-Is-Purelib: true\n"
+        f"Wheel-Version: 1.0\nGenerator: {GENERATOR} {_FORMAT}\nRoot-Is-Purelib: true\n"
         f"Tag: py3-none-any\nBuild: {build}\n"
     ).encode()
     shim = Shim(
@@ -147,7 +158,7 @@ def render_wheel(shim: Shim) -> bytes:
     It brings a path file of its own, so that its code is found also where the layer's is not: in
     a venv that a tool has made anew, or in the isolated environment of a build that requires it.
     """
-    files = {shim.path_file: shim.path_lines.encode()}
+    files = {shim.path_file: os.fsencode(shim.path_lines)}
     for script in shim.scripts:
         files[f"{shim.stem}.data/scripts/{script.name}"] = b"#!python\n" + script.body
     files.update({f"{shim.dist_info}/{name}": data for name, data in sorted(shim.files.items())})
@@ -204,46 +215,79 @@ def render_shebang(python: Path) -> bytes:
 
     The kernel cuts such a line at 127 bytes (256 since 5.1) and splits it at blanks.
     """
-    path = str(python)
-    if len(path) <= 124 and " " not in path:
-        return f"#!{path}\n".encode()
-    return f"#!/bin/sh\n'''exec' \"{path}\" \"$0\" \"$@\"\n' '''\n".encode()
+    path = os.fsencode(python)
+    if len(path) <= 124 and not re.search(rb"\s", path):
+        return b"#!%b\n" % path
+    # The second line is a command for the shell, and the start of a string for python.
+    quoted = os.fsencode(shlex.quote(str(python)))
+    return b"#!/bin/sh\n'''exec' %b \"$0\" \"$@\"\n' '''\n" % quoted
+
+
+def is_script_name(name: str) -> bool:
+    """Whether a script may have this name: a file name, and none of what a venv itself has."""
+    return re.fullmatch(r"[\w.+-]+", name) is not None and not _RESERVED.fullmatch(name)
 
 
 @functools.cache
 def parse_console_scripts(entry_points: bytes) -> Mapping[str, str]:
     """Read console and GUI scripts from ``entry_points.txt``: name to ``module:attribute``.
 
-    What is not an entry point by the specification is passed over, as the import system does.
+    What is not an entry point by the specification is passed over, as the import system does, and
+    what is no name for a script.
     """
     scripts: Dict[str, str] = {}
+    for section, line in _entry_lines(entry_points):
+        match = _ENTRY_POINT.fullmatch(line) if section in _SCRIPT_SECTIONS else None
+        if match and is_script_name(match["name"]):
+            scripts[match["name"]] = f"{match['module']}:{match['attribute']}"
+    return scripts
+
+
+def _entry_points(data: bytes) -> bytes:
+    """``entry_points.txt`` without the scripts that installers refuse, or should."""
+    kept = parse_console_scripts(data)
+    lines = []
+    for section, line in _entry_lines(data):
+        name = line.partition("=")[0].strip()
+        if section not in _SCRIPT_SECTIONS or name[:1] in ("", "#", ";", "[") or name in kept:
+            lines.append(f"{line}\n")
+    return "".join(lines).encode()
+
+
+def _entry_lines(entry_points: bytes) -> Iterator[Tuple[str, str]]:
+    """The lines, each with the section that it stands in."""
     section = ""
     for line in entry_points.decode("utf-8", "replace").splitlines():
         if line.startswith("["):
             section = line.strip().strip("[]")
-        elif section in ("console_scripts", "gui_scripts"):
-            match = _ENTRY_POINT.match(line)
-            if match:
-                scripts[match["name"]] = match["target"]
-    return scripts
+        yield section, line
 
 
 def _metadata(source: Source, versions: Mapping[str, str]) -> Tuple[bytes, Tuple[Skipped, ...]]:
     """The headers that a shim keeps, with its canonical version and its requirements."""
+    provided = source.provided
+    found = [(key, value) for key, value in headers(source.metadata) if _HEADER.fullmatch(key)]
+    names = {key.lower() for key, _ in found}
+    if "metadata-version" not in names:
+        found.insert(0, ("Metadata-Version", "1.0"))
+    if "requires-dist" not in names:
+        found += _egg_headers(source.requires)
     lines: List[str] = []
     widened: List[Skipped] = []
-    for key, value in (*headers(source.metadata), *_egg_headers(source.requires)):
+    for key, value in found:
         lower = key.lower()
         if lower in _DROPPED:
             continue
         if lower == "metadata-version" and _OLD_METADATA.fullmatch(value):
             value = "2.1"
+        elif lower == "name" and canonicalize_name(value) != provided.name:
+            continue  # The second one, or a header that only looks like one.
         elif lower == "version":
-            value = source.provided.version
+            value = provided.version
         elif lower == "requires-dist":
             value, reason = _requirement(value, versions)
             if reason:
-                widened.append(Skipped(source.provided.name, reason))
+                widened.append(Skipped(provided.name, reason))
             if not value:
                 continue
         lines.append(f"{key}: {value}")
@@ -254,7 +298,7 @@ def _requirement(text: str, versions: Mapping[str, str]) -> Tuple[str, str]:
     """A requirement as a shim has it, and why it differs; empty where it is left out."""
     match = _REQUIRED_NAME.match(text)
     version = versions.get(canonicalize_name(match[1])) if match else None
-    if match is None or (version is None and "@" not in text):
+    if match and version is None and "@" not in text:
         return text, ""
     return _suited(text, version)
 
@@ -272,7 +316,7 @@ def _suited(text: str, version: Optional[str]) -> Tuple[str, str]:
     if not requirement.url and requirement.specifier.contains(version, prereleases=True):
         return text, ""
     requirement.url, requirement.specifier = None, SpecifierSet()
-    if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+    if not applies(requirement.marker, {"extra": ""}):
         return str(requirement), ""  # Nobody but who asks for the extra would have met it.
     reason = f"requires '{text}', but Spack provides {requirement.name} {version}; taken as it is"
     return str(requirement), reason

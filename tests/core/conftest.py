@@ -6,8 +6,9 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Union
 
 import pytest
 from hypothesis import settings
@@ -99,6 +100,23 @@ class Site:
             (self.view / file).symlink_to(prefix / file)
         return dag_hash
 
+    def add(self, dag_hash: str, path: Union[str, Path], content: Union[str, bytes]) -> None:
+        """Add a file to what is installed of a spec, by its path in the prefix, and link it."""
+        file = self.prefixes[dag_hash] / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        file.chmod(0o755)
+        if not (self.view / path).exists():
+            (self.view / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.view / path).symlink_to(file)
+
+    def add_python(self) -> Path:
+        """Put the running python into the view."""
+        python = self.view / "bin" / "python3"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.symlink_to(os.path.realpath(sys.executable))
+        return python
+
     def lockfile(self, version: int = 6) -> str:
         return json.dumps(
             {
@@ -115,6 +133,18 @@ class Site:
         return Environment(
             self.path, self.path.name, (self.view,) if view else (), self.prefixes.get
         )
+
+
+#: The ``X.Y`` of the python that runs the tests.
+HERE = "{}.{}".format(*sys.version_info)
+
+
+@pytest.fixture
+def python_site(tmp_path: Path) -> Site:
+    """A site for the running python, that python being in the view."""
+    site = Site(tmp_path, HERE)
+    site.add_python()
+    return site
 
 
 @pytest.fixture
