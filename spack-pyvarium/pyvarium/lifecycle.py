@@ -4,48 +4,45 @@
 """The life of an environment: create it, add to it, take away, lock, install.
 
 Spack concretizes and installs its half, a sync brings the other in step with it, and the backend
-locks and installs that one; each does its own work in a process of its own.
+locks and installs that one; each does its own work in a process of its own. What fails leaves the
+files that it began with, or files that the same command can go on from, and says which.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from packaging.utils import canonicalize_name
 
-from . import choice, files, pyproject, sources, spack_api, tools
+from . import choice, files, locks, pyproject, spack_api, tools
 from .choice import Choice, Source
-from .errors import PyvariumError
+from .errors import FileError, PyvariumError
 from .files import FileChange
-from .installers import Installer, depends_on
-from .lockfile import read_lockfile
+from .installers import Installer, InstallerError, depends_on, group_with
+from .lockfile import Lockfile, read_lockfile
 from .markers import environment_of as markers_of
 from .model import Backend, Environment, Inventory, Skipped
-from .project import Project
 from .provided import provided_distributions
-from .sync import Plan, choices, plan, sync
+from .sync import choices, plan, sync
 from .toml_text import parse, value_at, with_value
 
 Report = Callable[[str], None]
 
-MANIFEST = """\
-# What Spack installs in this environment. 'spack pyvarium add' chooses what belongs here.
-spack:
-  specs:{specs}
-  view: true
-  concretizer:
-    unify: true
-"""
-EXTERNAL_PYTHON = """\
-  packages:
-    python:
-      buildable: false
-"""
+#: By what each backend knows that a project is no distribution, to be built and installed itself.
+_IS_PACKAGE: Mapping[Backend, Tuple[str, ...]] = {
+    Backend.UV: ("tool", "uv", "package"),
+    Backend.POETRY: ("tool", "poetry", "package-mode"),
+    Backend.PDM: ("tool", "pdm", "distribution"),
+}
+_REQUIRES_PYTHON = ("project", "requires-python")
+
+
+class SpackFailedError(PyvariumError):
+    """A command of Spack's has failed, and has said why; what is left is added to this."""
 
 
 @dataclass(frozen=True)
@@ -57,97 +54,64 @@ class Session:
     jobs: Optional[int] = None
 
     def spack(self, path: Path, *arguments: str) -> None:
-        self.report(f"spack {' '.join(arguments)}")
-        spack_api.run(self.options, path, *arguments)
+        """Run a command of Spack's in an environment; raises PyvariumError where it fails."""
+        words = " ".join(arguments)
+        self.report(f"spack {words}")
+        code = spack_api.run(self.options, path, *arguments)
+        if code:
+            raise SpackFailedError(
+                f"{path / 'spack.yaml'}: 'spack {words}' ended with exit code {code}, for the"
+                " reason above"
+            )
 
     def spack_install(self, path: Path) -> None:
-        jobs = [f"-j{self.jobs}"] if self.jobs else []
-        self.spack(path, "install", *jobs)
+        self.spack(path, "install", *([f"-j{self.jobs}"] if self.jobs else []))
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a new environment is to be made of."""
-
-    path: Path
-    backend: Optional[Backend] = None
-    python: Optional[str] = None
-    source: Optional[Path] = None
-    force: bool = False
-
-
-@dataclass(frozen=True)
-class Created:
-    """A new environment, and where each request of its source is served from."""
-
-    path: Path
-    backend: Backend
-    choices: Tuple[Choice, ...]
-    skipped: Tuple[Skipped, ...]
-
-
-def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
-    """Create an environment with both halves; raises PyvariumError and then leaves none."""
-    _check_unused(wish)
-    project = Project()
-    if wish.source is not None:
-        project = sources.read_project(wish.source, spack_api.load_yaml)
-    asked = [*project.requirements, *(one for group in project.groups.values() for one in group)]
-    version = re.search(r"\d+\.\d+", wish.python or "")
-    markers = markers_of(version[0] if version else None)
-    chosen = choice.choose(asked, spack_api.recipes(), (), None, markers) if asked else ()
-    _refuse(chosen)
-    backend = wish.backend or _default_backend(wish.path)
-    if not skip_install:
-        _find_tool(backend)
-
-    specs = [*project.specs, *(one.spec for one in chosen if one.spec)]
-    manifest, text = _manifest(wish, specs), _project_text(wish, project, chosen, backend)
-    wish.path.mkdir(parents=True, exist_ok=True)
-    for name, content in (("spack.yaml", manifest), ("pyproject.toml", text)):
-        path = wish.path / name
-        before = files.read_optional(path)
-        if before is not None and before != content.encode() and wish.force:
-            path.rename(path.with_name(f"{name}.bak"))
-            session.report(f"{path}: the former one is {name}.bak")
-            before = None
-        FileChange(path, before, content.encode()).write()
-    if not skip_install:
-        install(wish.path, session, new=True)
-    return Created(wish.path, backend, tuple(chosen), project.skipped)
-
-
-def install(path: Path, session: Session, *, new: bool = False) -> None:
-    """Bring both halves from their files to a working environment.
-
-    A ``new`` project is told which pythons it is for, now that Spack's is known.
-    """
+def install(path: Path, session: Session) -> None:
+    """Bring both halves from their files to a working environment."""
     environment = spack_api.read_environment(path)
-    _installer(environment, session)  # Better missed now than after hours of building.
-    session.spack_install(path)
-    environment = spack_api.read_environment(path)
-    if new:
-        _bound_python(environment)
-    _sync(environment, session)
-    installer = _installer(environment, session)
-    installer.lock()
-    installer.install()
+    installer = _installer(environment, session)  # Better missed now than after hours of building.
+    try:
+        session.spack_install(path)
+    except SpackFailedError as error:
+        raise PyvariumError(
+            f"{error}; mend this and run '{command_for(path, 'install')}'"
+        ) from None
+    _finish(environment, installer, session)
 
 
-def lock(environment: Environment, session: Session) -> None:
+def lock(environment: Environment, session: Session) -> Backend:
     """Bring the project in step, and lock what comes from the index against it."""
+    unlocked = _not_concretized(environment)
+    if unlocked:
+        raise PyvariumError(f"{unlocked}; run '{command_for(environment.path, 'install')}'")
     installer = _installer(environment, session)
-    _sync(environment, session)
+    _bound_python(environment, session)
+    changes = sync(environment, spack_api.defaults())
+    for one in changes.skipped:
+        if one.fault:
+            session.report(f"Warning: {one}")
     installer.lock()
+    return installer.backend
 
 
 def lock_differs(environment: Environment, session: Session) -> Optional[str]:
     """Say what is not locked as it is; None if nothing. Writes nothing."""
-    changes = plan(environment, spack_api.defaults())
-    if changes.pyproject:
+    unlocked = _not_concretized(environment)
+    if unlocked:
+        return unlocked
+    if not environment.pyproject.exists():
+        return f"{environment.pyproject}: does not exist"
+    if plan(environment, spack_api.defaults()).pyproject:
         return f"{environment.pyproject}: is not made from this spack.lock"
-    if not _installer(environment, session).is_locked():
-        return f"{environment.path}: the lock is not made from this pyproject.toml"
+    backend = chosen_backend(environment)
+    if backend is None:
+        return f"{environment.pyproject}: no backend is chosen that could lock"
+    installer = Installer(environment, backend, find_tool(backend), session.report)
+    if not installer.is_locked():
+        path = locks.path_of(environment, backend)
+        return f"{path}: is not made from this pyproject.toml"
     return None
 
 
@@ -155,43 +119,54 @@ def plan_addition(
     environment: Environment, requests: Sequence[str], forced: Optional[Source]
 ) -> Tuple[Choice, ...]:
     """Choose for each request; raises PyvariumError where one contradicts what is provided."""
-    inventory = _inventory(environment)
-    markers = markers_of(inventory.python)
-    recipes = spack_api.recipes()
-    chosen = choice.choose(requests, recipes, inventory.provided, forced, markers)
-    _refuse(chosen)
+    inventory = inventory_of(environment)
+    chosen = choice.choose(
+        dict.fromkeys(requests),
+        spack_api.recipes(),
+        inventory.provided,
+        forced,
+        markers_of(inventory.python),
+    )
+    refuse(chosen)
     return chosen
 
 
 def add(environment: Environment, chosen: Sequence[Choice], session: Session) -> None:
     """Do what was chosen: Spack's half first, since the other is locked against it."""
-    requirements = [str(one.requirement) for one in chosen if one.requirement is not None]
-    installer = _installer(environment, session) if requirements else None
     specs = [one.spec for one in chosen if one.spec is not None]
+    requirements = [str(one.requirement) for one in chosen if one.requirement is not None]
+    if not (specs or requirements):
+        return
+    installer = _installer(environment, session)
     if specs:
-        present = {spack_api.name_of(root) for root in spack_api.roots(environment.path)}
-        new = [spec for spec in specs if spack_api.name_of(spec) not in present]
-        changed = [spec for spec in specs if spack_api.name_of(spec) in present]
+        roots = {spack_api.name_of(root) for root in spack_api.roots(environment.path)}
+        asked = [one.spec for one in chosen if one.spec and one.source is Source.SPACK]
+        known = _names_locked(environment)
+        contradicts = any(spack_api.name_of(spec) in known for spec in asked)
 
-        def change_manifest() -> None:
-            if new:
-                session.spack(environment.path, "add", *new)
-            for spec in changed:
-                session.spack(environment.path, "change", spec)
+        def change() -> None:
+            new = [spec for spec in specs if spack_api.name_of(spec) not in roots]
+            changed = [spec for spec in specs if spack_api.name_of(spec) in roots]
+            spack_api.change_manifest(environment.path, add=new, change=changed)
 
-        environment = _change(environment, session, change_manifest)
-    if installer is not None:
-        _sync(environment, session)
-        installer.lock()  # PDM and Poetry look at the group only in a lock that knows it.
-        installer.add(requirements)
+        _change_manifest(environment, session, change, force=contradicts)
+    try:
+        _finish(environment, installer, session, requirements)
+    except InstallerError as error:
+        done = f"{', '.join(specs)} stands in spack.yaml and is installed" if specs else ""
+        raise PyvariumError("; ".join(filter(None, [str(error), done]))) from None
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What a removal takes out of the manifest and out of the project, by name."""
+    """What a removal takes out of the manifest and out of the project, by name.
+
+    ``kept`` says of what is taken out of the manifest what else needs it.
+    """
 
     specs: Tuple[str, ...]
     projects: Tuple[str, ...]
+    kept: Tuple[Skipped, ...] = ()
 
 
 def plan_removal(environment: Environment, names: Sequence[str]) -> Removal:
@@ -200,170 +175,260 @@ def plan_removal(environment: Environment, names: Sequence[str]) -> Removal:
     Raises PyvariumError for what is in neither, with the reason why it is there all the same.
     """
     roots = {spack_api.name_of(root): root for root in spack_api.roots(environment.path)}
-    provided = {one.name: one for one in _inventory(environment).provided}
+    provided = {one.name: one for one in inventory_of(environment).provided}
+    asked = {
+        text: provided[name].spec.partition("@")[0] if name in provided else text
+        for text, name in ((text, canonicalize_name(text)) for text in names)
+    }
     specs: List[str] = []
     projects: List[str] = []
-    for text in names:
+    kept: List[Skipped] = []
+    for text, spec in asked.items():
         name = canonicalize_name(text)
-        found = provided.get(name)
-        spec = found.spec.partition("@")[0] if found else text
+        needed_by = ", ".join(sorted(_needed_by(environment, spec) - {*asked.values()}))
         if spec in roots:
             specs.append(roots[spec])
+            if needed_by:
+                kept.append(Skipped(spec, f"stays installed, as {needed_by} needs it"))
         if depends_on(environment, name):
             projects.append(name)
-        elif spec not in roots and found is not None:
-            raise PyvariumError(
-                f"{text}: {found.spec} provides it as a dependency of another spec;"
-                " remove the spec that needs it"
-            )
         elif spec not in roots:
-            raise PyvariumError(
-                f"{text}: is neither in {environment.path / 'spack.yaml'} nor among the"
-                f" dependencies in {environment.pyproject}; see 'spack pyvarium status'"
-            )
-    return Removal(tuple(specs), tuple(projects))
+            raise PyvariumError(_why_not_removed(environment, text, spec, needed_by))
+    if specs and len(specs) == len(roots):
+        raise PyvariumError(
+            f"{environment.path / 'spack.yaml'}: would ask for nothing, not even for a python;"
+            " first add what is to stay: 'spack pyvarium add python'"
+        )
+    return Removal(tuple(specs), tuple(projects), tuple(kept))
+
+
+def _why_not_removed(environment: Environment, text: str, spec: str, needed_by: str) -> str:
+    if needed_by:
+        return f"{text}: is there because {needed_by} needs {spec}; remove what needs it"
+    group = group_with(environment, canonicalize_name(text))
+    if group is not None:
+        return (
+            f"{text}: stands in the group '{group}' in {environment.pyproject}; remove it there"
+            " by the backend's own command"
+        )
+    return (
+        f"{text}: is neither in {environment.path / 'spack.yaml'} nor among the dependencies in"
+        f" {environment.pyproject}; see 'spack pyvarium status'"
+    )
 
 
 def remove(environment: Environment, removal: Removal, session: Session) -> None:
     """Take out what was planned, from the project first: it may need what Spack provides."""
+    installer = _installer(environment, session)
     if removal.projects:
-        _installer(environment, session).remove(removal.projects)
+        installer.remove(removal.projects)
     if removal.specs:
 
-        def change_manifest() -> None:
-            session.spack(environment.path, "remove", *removal.specs)
+        def change() -> None:
+            spack_api.change_manifest(environment.path, remove=removal.specs)
 
-        environment = _change(environment, session, change_manifest)
-        _sync(environment, session)
-        installer = _installer(environment, session)
-        installer.lock()
-        installer.install()
+        _change_manifest(environment, session, change)
+        _finish(environment, installer, session)
 
 
-def _change(
-    environment: Environment, session: Session, change_manifest: Callable[[], None]
-) -> Environment:
-    """Change the manifest and install; where that fails, the manifest is as it was."""
-    names = ("spack.yaml", "spack.lock")
-    before = {name: files.read_optional(environment.path / name) for name in names}
+def _change_manifest(
+    environment: Environment, session: Session, change: Callable[[], None], force: bool = False
+) -> None:
+    """Change the manifest and install it; where it cannot be concretized it is as it was.
+
+    With ``force`` also that is concretized anew which nobody asked to change.
+    """
+    paths = (environment.path / "spack.yaml", environment.lockfile)
+    before = {path: files.read_optional(path) for path in paths}
+    unlocked = before[environment.lockfile]
     try:
-        change_manifest()
-        session.spack(environment.path, "concretize")
-    except PyvariumError:
-        for name, content in before.items():
-            path = environment.path / name
+        change()
+        unlocked = files.read_optional(environment.lockfile)
+        if force:
+            session.spack(environment.path, "concretize", "--force")
+        session.spack_install(environment.path)
+    except BaseException as error:
+        if files.read_optional(environment.lockfile) != unlocked:  # What was built so far counts.
+            resumed = f"'{command_for(environment.path, 'install')}'"
+            if isinstance(error, SpackFailedError):
+                raise PyvariumError(
+                    f"{error}; the change stands: mend this and run {resumed}, or undo the change"
+                ) from None
+            session.report(f"{environment.path}: the change stands; go on by {resumed}")
+            raise
+        for path, content in before.items():
             FileChange(path, files.read_optional(path), content).write()
-        session.report(f"{environment.path}: spack.yaml and spack.lock are as they were")
+        kept = "spack.yaml and spack.lock are as they were"
+        if isinstance(error, SpackFailedError):
+            raise PyvariumError(f"{error}; {kept}") from None
+        session.report(f"{environment.path}: {kept}")
         raise
-    session.spack_install(environment.path)
-    return spack_api.read_environment(environment.path)
 
 
-def _inventory(environment: Environment) -> Inventory:
-    """What is provided; nothing where nothing is concretized."""
-    if not environment.lockfile.exists():
-        return Inventory((), (), None)
-    return provided_distributions(environment, read_lockfile(environment.lockfile))
-
-
-def _installer(environment: Environment, session: Session) -> Installer:
-    """The backend of a project, ready to work; pip where none is chosen."""
-    subject = str(environment.pyproject)
-    text = (files.read_optional(environment.pyproject) or b"").decode("utf-8")
-    backend, _ = choices(environment, text, pyproject.owned(text, subject), spack_api.defaults())
-    backend = backend or Backend.PIP
-    return Installer(environment, backend, _find_tool(backend), session.report)
-
-
-def _find_tool(backend: Backend) -> Optional[tools.Tool]:
-    if backend is Backend.PIP:
-        return None
-    return tools.find(backend, spack_api.configured_tool(backend))
-
-
-def _default_backend(path: Path) -> Backend:
-    """What the directory shows, else what is configured, else uv if it is there, else pip."""
-    text = (files.read_optional(path / "pyproject.toml") or b"").decode("utf-8", "replace")
-    owned = pyproject.owned(text, str(path / "pyproject.toml"))
-    found, _ = choices(Environment(path, path.name, ()), text, owned, spack_api.defaults())
-    return found or (Backend.UV if shutil.which(Backend.UV.value) else Backend.PIP)
-
-
-def _check_unused(wish: Wish) -> None:
-    """One half may be there, and gets the other."""
-    present = [(wish.path / name).exists() for name in ("spack.yaml", "pyproject.toml")]
-    if all(present) and not wish.force:
-        raise PyvariumError(
-            f"{wish.path}: is an environment already; run"
-            f" 'spack -D {wish.path} pyvarium install', or add --force to make it anew"
-        )
-
-
-def _refuse(chosen: Sequence[Choice]) -> None:
-    refused = [one.reason for one in chosen if one.source is Source.REFUSED]
-    if refused:
-        raise PyvariumError("; and ".join(refused))
-
-
-def _manifest(wish: Wish, specs: Sequence[str]) -> str:
-    """The manifest that is there, or a new one."""
-    present = files.read_optional(wish.path / "spack.yaml")
-    if present is not None and not wish.force:
-        return present.decode("utf-8")
-    external = wish.python == "external"
-    python = "python"
-    if wish.python and not external:
-        python = wish.python if wish.python.startswith("python") else f"python@{wish.python}"
-    listed = [python, *(spec for spec in dict.fromkeys(specs) if spec != "python")]
-    lines = "".join(f"\n  - {json.dumps(spec, ensure_ascii=False)}" for spec in listed)
-    return MANIFEST.format(specs=lines) + (EXTERNAL_PYTHON if external else "")
-
-
-def _project_text(wish: Wish, project: Project, chosen: Sequence[Choice], backend: Backend) -> str:
-    """The ``pyproject.toml`` that is there or that the source is, or a new one."""
-    path = wish.path / "pyproject.toml"
-    present = files.read_optional(path)
-    subject = str(path)
-    if present is not None and not wish.force:
-        text = present.decode("utf-8")
-    elif project.pyproject is not None:
-        text = project.pyproject
-    else:
-        text = pyproject.new_text(project.name or wish.path.name, None)
-        if project.requires_python:
-            text = with_value(
-                text, ("project", "requires-python"), project.requires_python, subject
-            )
-        wanted = {one.request for one in chosen if one.requirement is not None}
-        own = [str(one) for one in project.requirements if str(one) in wanted]
-        if own:
-            text = with_value(text, ("project", "dependencies"), own, subject)
-        for name, group in project.groups.items():
-            entries = [str(one) for one in group if str(one) in wanted]
-            text = with_value(text, ("dependency-groups", name), entries, subject)
-    if backend is Backend.POETRY and value_at(parse(text, subject), ("tool", "poetry")) is None:
-        text = with_value(text, ("tool", "poetry", "package-mode"), False, subject)
-    return pyproject.with_setting(text, "backend", backend.value, subject)
-
-
-def _bound_python(environment: Environment) -> None:
-    """Say in a project for which pythons it is, where it does not say so."""
-    python = plan(environment, spack_api.defaults(), thorough=False).inventory.python
-    before = files.read_optional(environment.pyproject) or b""
-    text, subject = before.decode("utf-8"), str(environment.pyproject)
-    project = value_at(parse(text, subject), ("project",))
-    if python is not None and project is not None and "requires-python" not in project:
-        bounds = pyproject.python_bounds(python)
-        text = with_value(text, ("project", "requires-python"), bounds, subject)
-        FileChange(environment.pyproject, before, text.encode()).write()
-
-
-def _sync(environment: Environment, session: Session) -> Plan:
-    """Sync, and say what that changed and what the user has to mend."""
+def _finish(
+    environment: Environment,
+    installer: Installer,
+    session: Session,
+    requirements: Sequence[str] = (),
+) -> None:
+    """Bring the other half in step with what Spack has installed, and add requirements to it."""
+    environment = spack_api.read_environment(environment.path)
+    _bound_python(environment, session)
     changes = sync(environment, spack_api.defaults())
     if changes:
         session.report(f"{environment.pyproject}: {changes}")
-    for one in changes.skipped:
+    installer.lock()  # PDM and Poetry look at the group only in a lock that knows it.
+    if requirements:
+        installer.add(requirements)
+    else:
+        installer.install()
+    # What was in the venv before Spack provided it, the backend may have replaced by now.
+    for one in plan(environment, spack_api.defaults(), thorough=False).skipped:
         if one.fault:
             session.report(f"Warning: {one}")
-    return changes
+
+
+def _names_locked(environment: Environment) -> Set[str]:
+    lockfile = _read_lockfile(environment)
+    return {node.name for node in lockfile.nodes.values()} if lockfile else set()
+
+
+def _needed_by(environment: Environment, name: str) -> Set[str]:
+    """The names of the specs that need one of this name to link or run."""
+    lockfile = _read_lockfile(environment)
+    if lockfile is None:
+        return set()
+    nodes = [lockfile.nodes[dag_hash] for dag_hash in lockfile.runtime()]
+    return {
+        one.name
+        for one in nodes
+        if any(lockfile.nodes[dag_hash].name == name for dag_hash in one.needs)
+    }
+
+
+def _read_lockfile(environment: Environment) -> Optional[Lockfile]:
+    return read_lockfile(environment.lockfile) if environment.lockfile.exists() else None
+
+
+def inventory_of(environment: Environment) -> Inventory:
+    """What is provided; nothing where nothing is concretized."""
+    if not environment.lockfile.exists():
+        return Inventory((), (), None)
+    if environment.views is None:
+        environment = spack_api.read_environment(environment.path)
+    return provided_distributions(environment, read_lockfile(environment.lockfile))
+
+
+def _not_concretized(environment: Environment) -> Optional[str]:
+    """Say what the manifest asks for that the lockfile does not know, or the other way round."""
+    if not environment.lockfile.exists():
+        return f"{environment.lockfile}: does not exist"
+    wanted, found = set(spack_api.roots(environment.path)), set(_locked_roots(environment))
+    for one, reason in ((wanted - found, "does not hold"), (found - wanted, "still holds")):
+        if one:
+            return f"{environment.lockfile}: {reason} {', '.join(sorted(one))} of spack.yaml"
+    return None
+
+
+def _locked_roots(environment: Environment) -> Iterator[str]:
+    data = json.loads(files.read_optional(environment.lockfile) or b"{}")
+    return (str(root["spec"]) for root in data.get("roots", ()))
+
+
+def chosen_backend(environment: Environment) -> Optional[Backend]:
+    subject = str(environment.pyproject)
+    text = read_text(environment.pyproject)
+    return choices(environment, text, pyproject.owned(text, subject), spack_api.defaults())[0]
+
+
+def _installer(environment: Environment, session: Session) -> Installer:
+    """The backend of a project, ready to work. Where none is chosen, it is now."""
+    backend = chosen_backend(environment)
+    if backend is None:
+        path, subject = environment.pyproject, str(environment.pyproject)
+        backend = default_backend(environment.path, None)
+        before = files.read_optional(path)
+        text = (
+            read_text(path) if before is not None else pyproject.new_text(environment.name, None)
+        )
+        text = as_virtual(text, backend, subject)
+        text = pyproject.with_setting(text, "backend", backend.value, subject)
+        FileChange(path, before, text.encode("utf-8")).write()
+        session.report(f"{path}: tool.pyvarium.backend set to {backend.value}")
+    return Installer(environment, backend, find_tool(backend), session.report)
+
+
+def find_tool(backend: Backend) -> Optional[tools.Tool]:
+    """The program of a backend; None for the pip in the venv. Raises PyvariumError."""
+    configured = spack_api.configured_tool(backend)
+    if backend is Backend.PIP and configured is None:
+        return None
+    return tools.find(backend, configured)
+
+
+def default_backend(path: Path, source: Optional[str]) -> Backend:
+    """What the project shows, else what is configured, else uv if it is there, else pip."""
+    subject = str(path / "pyproject.toml")
+    text = source if source is not None else read_text(path / "pyproject.toml")
+    environment = Environment(path, path.name, ())
+    found, _ = choices(environment, text, pyproject.owned(text, subject), spack_api.defaults())
+    if found is not None:
+        return found
+    try:
+        find_tool(Backend.UV)
+    except tools.ToolError:
+        return Backend.PIP
+    return Backend.UV
+
+
+def refuse(chosen: Sequence[Choice]) -> None:
+    refused = [one.reason for one in chosen if one.source is Source.REFUSED]
+    if refused:
+        raise PyvariumError("\n".join(refused))
+
+
+def as_virtual(text: str, backend: Backend, subject: str) -> str:
+    """Tell a backend that there is nothing to build, where the project does not say otherwise."""
+    keys = _IS_PACKAGE.get(backend)
+    data = parse(text, subject)
+    built = value_at(data, ("build-system",)) is not None
+    if keys is None or value_at(data, keys) is not None or (backend is Backend.UV and not built):
+        return text  # uv takes what has no build system for no package.
+    return with_value(text, keys, False, subject)
+
+
+def with_requires_python(text: str, bounds: str, subject: str) -> str:
+    """Say in ``[project]`` which pythons it is for, on a line before the dependencies."""
+    plain = with_value(text, _REQUIRES_PYTHON, bounds, subject)
+    line = f'requires-python = "{bounds}"\n'
+    placed = re.sub(r"(?m)^dependencies\s*=", f"{line}\\g<0>", text, count=1)
+    try:
+        return placed if parse(placed, subject) == parse(plain, subject) else plain
+    except PyvariumError:
+        return plain
+
+
+def _bound_python(environment: Environment, session: Session) -> None:
+    """Say in a project for which pythons it is, where it does not: no lock holds for all."""
+    before = files.read_optional(environment.pyproject)
+    text, subject = read_text(environment.pyproject), str(environment.pyproject)
+    project = value_at(parse(text, subject), ("project",))
+    if project is None or "requires-python" in project:
+        return
+    python = inventory_of(environment).python
+    if python is not None:
+        bounds = pyproject.python_bounds(python)
+        text = with_requires_python(text, bounds, subject)
+        FileChange(environment.pyproject, before, text.encode("utf-8")).write()
+        session.report(f"{subject}: requires-python set to '{bounds}'")
+
+
+def read_text(path: Path) -> str:
+    try:
+        return (files.read_optional(path) or b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+
+
+def command_for(path: Path, words: str) -> str:
+    return f"spack {spack_api.selector(path)} pyvarium {words}"

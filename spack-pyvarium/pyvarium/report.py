@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -15,7 +16,8 @@ from .settings import Setting
 
 if TYPE_CHECKING:
     from .choice import Choice
-    from .lifecycle import Created
+    from .creation import Created
+    from .lifecycle import Removal
     from .model import Environment
 
     # These need the libraries, which ``setup`` is there to bring.
@@ -194,12 +196,15 @@ def created(environment: Created, as_json: bool) -> Answer:
             "path": str(environment.path),
             "backend": environment.backend.value,
             "choices": choices_as_json(environment.choices),
+            "installed": environment.continuation is None,
             "skipped": skipped_as_json(environment.skipped),
         }
         return Answer(render_json(answer), notes)
-    script = environment.path / "activate.sh"
-    use = f"{environment.path}: created; activate it by '. {script}'\n"
-    return Answer(render_choices(environment.choices) + use, notes)
+    script = shlex.quote(str(environment.path / "activate.sh"))
+    done = f"created; activate it by: . {script}"
+    if environment.continuation is not None:
+        done = f"created; install it by: {environment.continuation}"
+    return Answer(f"{render_choices(environment.choices)}{environment.path}: {done}\n", notes)
 
 
 def added(
@@ -208,25 +213,34 @@ def added(
     """The answer of ``add``."""
     if as_json:
         return Answer(render_json({"choices": choices_as_json(chosen), "written": written}))
-    done = "" if not written else f"{environment.path}: added\n"
-    return Answer(done or render_choices(chosen))
+    if not written:
+        return Answer(render_choices(chosen))
+    specs = [one.spec for one in chosen if one.spec]
+    projects = [str(one.requirement) for one in chosen if one.requirement is not None]
+    return Answer(_changed_halves(environment, specs, projects, "added") or "nothing to do\n")
 
 
-def removed(
-    environment: Environment,
-    specs: Sequence[str],
-    projects: Sequence[str],
-    written: bool,
-    as_json: bool,
-) -> Answer:
+def removed(environment: Environment, removal: Removal, written: bool, as_json: bool) -> Answer:
     """The answer of ``remove``."""
+    notes = tuple(f"Skipped: {one}" for one in removal.kept)
     if as_json:
-        answer = {"specs": list(specs), "projects": list(projects), "written": written}
-        return Answer(render_json(answer))
-    lines = [f"{environment.path / 'spack.yaml'}: {spec} removed\n" for spec in specs]
-    lines += [f"{environment.pyproject}: {name} removed\n" for name in projects]
-    text = "".join(lines)
-    return Answer(text if written else text.replace(" removed\n", " would be removed\n"))
+        answer = {
+            "kept": skipped_as_json(removal.kept),
+            "projects": list(removal.projects),
+            "specs": list(removal.specs),
+            "written": written,
+        }
+        return Answer(render_json(answer), notes)
+    done = "removed" if written else "would be removed"
+    return Answer(_changed_halves(environment, removal.specs, removal.projects, done), notes)
+
+
+def _changed_halves(
+    environment: Environment, specs: Sequence[str], projects: Sequence[str], done: str
+) -> str:
+    lines = [f"{environment.path / 'spack.yaml'}: {spec} {done}\n" for spec in specs]
+    lines += [f"{environment.pyproject}: {name} {done}\n" for name in projects]
+    return "".join(lines)
 
 
 def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ import spack.spec
 import spack.store
 import spack.util.spack_yaml
 
+from . import foreground
 from .errors import PyvariumError
 from .model import Backend, Environment
 from .settings import (
@@ -405,13 +406,17 @@ def named_directory(name: str) -> Path:
     """The directory of a named environment; raises PyvariumError for a name that can be none."""
     try:
         return Path(spack.environment.root(name))
-    except spack.error.SpackError as error:
-        raise PyvariumError(f"{name}: {' '.join(str(error).split())}; use another name") from None
+    except (spack.error.SpackError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise PyvariumError(f"--name {reason}; use another name") from None
 
 
 def roots(path: Path) -> Tuple[str, ...]:
-    """The specs that the manifest of an environment asks for."""
-    return tuple(str(spec) for spec in spack.environment.Environment(str(path)).user_specs)
+    """The specs that the manifest of an environment asks for; raises PyvariumError."""
+    try:
+        return tuple(str(spec) for spec in spack.environment.Environment(str(path)).user_specs)
+    except spack.error.SpackError as error:
+        raise PyvariumError(f"{path}: {' '.join(str(error).split())}; mend spack.yaml") from None
 
 
 def name_of(spec: str) -> str:
@@ -422,25 +427,55 @@ def name_of(spec: str) -> str:
         raise PyvariumError(f"{spec}: {' '.join(str(error).split())}; mend the spec") from None
 
 
-def run(options: Sequence[str], path: Path, *arguments: str) -> None:
+def change_manifest(
+    path: Path, *, add: Sequence[str] = (), change: Sequence[str] = (), remove: Sequence[str] = ()
+) -> None:
+    """Change what the manifest of an environment asks for; raises PyvariumError.
+
+    A spec that is changed keeps what the new one does not contradict. Nothing is concretized.
+    """
+    environment = spack.environment.Environment(str(path))
+    try:
+        with environment.write_transaction():
+            for spec in remove:
+                environment.remove(spec)
+            for spec in add:
+                environment.add(spec)
+            for spec in change:
+                environment.change_existing_spec(spack.spec.Spec(spec))
+            environment.write(regenerate=False)
+    except (spack.error.SpackError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise PyvariumError(f"{path / 'spack.yaml'}: {reason}; change it by hand") from None
+
+
+def selector(path: Path) -> str:
+    """What selects an environment on Spack's command line, in words for the user."""
+    with contextlib.suppress(spack.error.SpackError, ValueError):  # Not every name can be one.
+        named = spack.environment.root(path.name)
+        if os.path.realpath(named) == os.path.realpath(path):
+            return f"-e {shlex.quote(path.name)}"
+    return f"-D {shlex.quote(str(path))}"
+
+
+def external_pythons() -> Tuple[str, ...]:
+    """The specs of the pythons outside of Spack that its configuration names."""
+    entry = (spack.config.get("packages") or {}).get("python") or {}
+    return tuple(str(one.get("spec")) for one in entry.get("externals") or ())
+
+
+def run(options: Sequence[str], path: Path, *arguments: str) -> int:
     """Run a command of this Spack in an environment, with its output on stderr.
 
     A process of its own, which shows its progress as ever and may be interrupted. It makes no
     automatic sync: who calls this syncs. ``options`` are those of the running Spack itself.
-    Raises PyvariumError where it fails.
     """
     command = [sys.executable, spack.paths.spack_script, *options, "-D", str(path), *arguments]
     environ = {**os.environ, VARIABLE: Policy.OFF.value}
     environ.pop("SPACK_ENV", None)
     environ.pop("SPACK_ENV_VIEW", None)
     with _open_input() as source:
-        code = subprocess.run(
-            command, env=environ, stdin=source, stdout=sys.stderr.fileno()
-        ).returncode
-    if code:
-        raise PyvariumError(
-            f"{path}: 'spack {arguments[0]}' failed with exit code {code}; its message is above"
-        )
+        return foreground.run(command, environ, source)
 
 
 @contextlib.contextmanager

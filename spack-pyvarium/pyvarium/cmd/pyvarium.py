@@ -137,7 +137,13 @@ def setup_parser(subparser):
 
 
 def _add_jobs(parser):
-    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="processes for each build")
+    parser.add_argument("-j", "--jobs", type=_jobs, metavar="N", help="processes for each build")
+
+
+def _jobs(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("%r is no number from 1 on" % text)
+    return int(text)
 
 
 def _add_installations(setup):
@@ -186,9 +192,11 @@ def pyvarium(parser, args):
     from pyvarium.errors import PyvariumError
 
     registration.add_section()
+    from spack.error import SpackError
+
     try:
         return args.pyvarium_handler(args)
-    except PyvariumError as error:
+    except (PyvariumError, SpackError) as error:  # Spack itself would exit with what means 3 here.
         return _error(str(error))
 
 
@@ -204,18 +212,18 @@ def create_environment(args):
     from pathlib import Path
 
     _require_libraries()
-    from pyvarium import lifecycle, report, spack_api
+    from pyvarium import creation, report, spack_api
     from pyvarium.model import Backend
 
     path = spack_api.named_directory(args.name) if args.name else Path(args.directory or ".")
-    wish = lifecycle.Wish(
-        path=path.absolute(),
+    wish = creation.Wish(
+        path=Path(os.path.abspath(path)),
         backend=Backend(args.backend) if args.backend else None,
         python=args.python,
         source=Path(args.source) if args.source else None,
         force=args.force,
     )
-    created = lifecycle.create(wish, _session(args), skip_install=args.skip_install)
+    created = creation.create(wish, _session(args), skip_install=args.skip_install)
     return _print(report.created(created, args.json))
 
 
@@ -247,9 +255,7 @@ def remove_names(args):
     removal = lifecycle.plan_removal(environment, args.names)
     if not args.dry_run:
         lifecycle.remove(environment, removal, _session(args))
-    return _print(
-        report.removed(environment, removal.specs, removal.projects, not args.dry_run, args.json)
-    )
+    return _print(report.removed(environment, removal, not args.dry_run, args.json))
 
 
 def install_environment(args):
@@ -275,12 +281,13 @@ def lock_environment(args):
 
     if args.check:
         difference = lifecycle.lock_differs(environment, _session(args))
-        answer = difference or "%s: locked" % environment.path
-        return _print(
-            report.Answer(answer + "\n", (), report.DIFFERS if difference else report.OK)
-        )
-    lifecycle.lock(environment, _session(args))
-    return _print(report.Answer("%s: locked\n" % environment.path))
+        if difference:
+            return _print(report.Answer(difference + "\n", (), report.DIFFERS))
+        locks = lifecycle.chosen_backend(environment).value != "pip"
+    else:
+        locks = lifecycle.lock(environment, _session(args)).value != "pip"
+    done = "locked" if locks else "in step; pip has no lock"
+    return _print(report.Answer("%s: %s\n" % (environment.path, done)))
 
 
 def sync_environment(args):
@@ -484,8 +491,11 @@ def _session(args):
     """What a command that starts Spack anew hands on to it."""
     from pyvarium import lifecycle
 
-    options = [word for value in args.config_vars or () for word in ("-c", value)]
-    options += [word for value in args.config_scopes or () for word in ("-C", value)]
+    options = []
+    for option, values in (("-c", "config_vars"), ("-C", "config_scopes")):
+        for value in getattr(args, values, None) or ():
+            if isinstance(value, str):  # Spack 1.0 keeps a mark of the environment among them.
+                options += [option, value]
     return lifecycle.Session(_say, options, args.jobs if "jobs" in args else None)
 
 
