@@ -34,8 +34,13 @@ from .shims import Script, Shim, Source
 #: The path file that leads to what Spack provides, in no distribution's RECORD.
 PATH_FILE = "_spack_pyvarium.pth"
 RECORD = "layer.json"
+_LONGEST_PATH = 4096
+#: What is behind the name of a shim while it is written, and while it is removed.
+_NEW, _OLD = ".spack-new~", ".spack-old~"
 #: What must be there, or must not, for installers to take a shim for what they have locked.
 _TELLING = ("RECORD", "direct_url.json")
+
+_SCRIPT = re.compile(rb"^\.\./\.\./\.\./bin/([\w.+-]+),", re.MULTILINE)
 
 #: The backends that install shims into the isolated environments of builds too, from where only an
 #: absolute path leads to the code. The others' wheels, and so their locks, tell no directory.
@@ -177,7 +182,10 @@ def _views(layer: Layer) -> Tuple[Path, ...]:
     return layer.environment.views or ()
 
 
-def _is_ours(venv: Path) -> bool:
+def _is_free(venv: Path) -> bool:
+    """Whether a venv can be made there: nothing is in the way, or one of ours."""
+    if not venv.exists() or (venv.is_dir() and not os.listdir(venv)):
+        return True
     return any((directory / PATH_FILE).exists() for _, directory in site_packages(venv))
 
 
@@ -201,7 +209,7 @@ def _by_record(layer: Layer) -> Optional[LayerPlan]:
     found = set(os.listdir(layer.wheels)) if layer.wheels.is_dir() else set()
     if not installed.issuperset(record["installed"]) or found != _expected_wheels(layer, wheels):
         return None
-    changes = tuple(_files(layer, wheels))
+    changes = tuple(_files(layer, wheels, in_venv=True))
     return None if any(changes) else LayerPlan(layer, wheels, skipped, files=changes)
 
 
@@ -228,7 +236,7 @@ def _by_content(layer: Layer) -> LayerPlan:
         skipped += widened
 
     fits = _fits(layer)
-    foreign = layer.environment.venv.exists() and not (fits or _is_ours(layer.environment.venv))
+    foreign = not (fits or _is_free(layer.environment.venv))
     copies = tuple(_copies(layer, versions)) if fits else ()
     shadowed = {copy.name for copy in copies}
     wanted = [shim for shim in rendered if shim.name not in shadowed]
@@ -264,7 +272,7 @@ def _by_content(layer: Layer) -> LayerPlan:
         stale=tuple(stale),
         archives=tuple(archives),
         files=(
-            *(_files(layer, wheels) if not foreign else ()),
+            *(_files(layer, wheels, in_venv=fits) if not foreign else ()),
             FileChange(layer.record, files.read_optional(layer.record), text.encode()),
         ),
     )
@@ -272,19 +280,20 @@ def _by_content(layer: Layer) -> LayerPlan:
 
 def _source(one: Provided) -> Source:
     """Read what a shim repeats of a provided distribution. Raises MetadataError."""
-    file = metadata_file(one.path)
     try:
-        metadata = file.read_bytes()
+        metadata = metadata_file(one.path).read_bytes()
+        if not one.path.is_dir():  # An ``*.egg-info`` of distutils is a file.
+            return Source(one, metadata)
+        names = set(os.listdir(one.path))
+        entry_points, requires, recorded = (
+            (one.path / name).read_bytes() if name in names else b""
+            for name in ("entry_points.txt", "requires.txt", "RECORD")
+        )
     except OSError as error:
-        raise MetadataError(f"{file}: cannot be read ({error.strerror})") from None
-    if not one.path.is_dir():  # An ``*.egg-info`` of distutils is a file.
-        return Source(one, metadata)
-    names = set(os.listdir(one.path))
-    entry_points = (
-        (one.path / "entry_points.txt").read_bytes() if "entry_points.txt" in names else b""
-    )
-    requires = (one.path / "requires.txt").read_bytes() if "requires.txt" in names else b""
-    recorded = (one.path / "RECORD").read_bytes() if "RECORD" in names else b""
+        raise MetadataError(
+            f"{error.filename}: cannot be read ({error.strerror});"
+            f" run 'spack install --overwrite' for {one.spec}"
+        ) from None
     known = shims.parse_console_scripts(entry_points)
     scripts = tuple(_scripts(one.path, recorded, known))
     return Source(one, metadata, entry_points, requires, scripts)
@@ -295,12 +304,12 @@ def _scripts(dist_info: Path, recorded: bytes, known: Mapping[str, str]) -> Iter
 
     Their first line is the interpreter that Spack installed with, or ``sbang`` and then it.
     """
-    for match in re.finditer(rb"^((?:\.\./)+bin/([\w.+-]+)),", recorded, re.MULTILINE):
-        name = match[2].decode()
-        if name in known:
+    prefix = os.path.normpath(os.path.join(os.path.realpath(dist_info / "RECORD"), *[".."] * 5))
+    for name in dict.fromkeys(_recorded_scripts(recorded)):
+        if name in known or not shims.is_script_name(name):
             continue
         try:
-            data = (Path(os.path.realpath(dist_info)) / match[1].decode()).read_bytes()
+            data = Path(prefix, "bin", name).read_bytes()
         except OSError:
             continue
         first, _, rest = data.partition(b"\n")
@@ -308,6 +317,11 @@ def _scripts(dist_info: Path, recorded: bytes, known: Mapping[str, str]) -> Iter
             first, _, rest = rest.partition(b"\n")
         if re.match(rb"#!.*\bpython[\d.]*\b", first):
             yield Script(name, rest)
+
+
+def _recorded_scripts(record: bytes) -> List[str]:
+    """The names of what a RECORD has in ``bin``, seen from site-packages."""
+    return [name.decode() for name in _SCRIPT.findall(record)]
 
 
 def _copies(layer: Layer, versions: Mapping[str, str]) -> Iterator[Distribution]:
@@ -322,7 +336,11 @@ def _copies(layer: Layer, versions: Mapping[str, str]) -> Iterator[Distribution]
 
 
 def _shims_in(layer: Layer) -> Iterator[Path]:
-    return (path for path in metadata_paths(layer.site_packages) if is_shim(path))
+    """The shims in the venv, and what is left of some by a sync that was killed."""
+    yield from (path for path in metadata_paths(layer.site_packages) if is_shim(path))
+    for name in sorted(os.listdir(layer.site_packages)):
+        if name.endswith((_NEW, _OLD)):
+            yield layer.site_packages / name
 
 
 def _installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
@@ -357,16 +375,28 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
                 return False
         return all(
             (layer.site_packages / name).read_bytes() == expected[name] for name in exact
-        ) and all((layer.site_packages / name).exists() for name in expected)
+        ) and all(_is_there(layer.site_packages / name, layer) for name in expected)
     except OSError:
         return False
 
 
-def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
-    """The single files of a layer: how python finds the code, and what pip and a shell need."""
+def _is_there(path: Path, layer: Layer) -> bool:
+    """Whether a file is there, and if it is a script, is one of this venv where it is now."""
+    if path.parent.name != "bin":
+        return path.exists()
+    with path.open("rb") as file:
+        return os.fsencode(layer.environment.venv / "bin") in file.read(_LONGEST_PATH)
+
+
+def _files(layer: Layer, wheels: Mapping[str, str], *, in_venv: bool) -> Iterator[FileChange]:
+    """The single files of a layer: how python finds the code, and what pip and a shell need.
+
+    Those that are ``in_venv`` stay; else it is made anew, without any.
+    """
     environment = layer.environment
-    texts = {layer.site_packages / PATH_FILE: _path_lines(layer, relative=True)}
-    if not (environment.venv / ".gitignore").exists():  # A tool that made it may have its own.
+    relative = not environment.venv.is_symlink()
+    texts = {layer.site_packages / PATH_FILE: _path_lines(layer, relative=relative)}
+    if not (in_venv and (environment.venv / ".gitignore").exists()):  # A tool may have its own.
         texts[environment.venv / ".gitignore"] = "*\n"
     if layer.mode is Mode.BOUND:
         pip_constraints = environment.state / "pip-constraints.txt"
@@ -380,7 +410,7 @@ def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
         pip_constraints = environment.constraints
     texts[environment.venv / "pip.conf"] = (
         "# Written by spack-pyvarium: what Spack provides stays as it is.\n"
-        f"[install]\nconstraint = {pip_constraints}\n"
+        f"[install]\nconstraint = {pip_constraints.as_uri()}\n"  # pip splits a path at blanks.
     )
     path = [environment.venv / "bin", *(view / "bin" for view in _views(layer))]
     for shell in activation.Shell:
@@ -388,7 +418,9 @@ def _files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
             shell, environment.venv, path, environment.name
         )
     for file, text in texts.items():
-        yield FileChange(file, files.read_optional(file), text.encode("utf-8", "surrogateescape"))
+        stays = in_venv or not file.is_relative_to(environment.venv)
+        before = files.read_optional(file) if stays else None
+        yield FileChange(file, before, os.fsencode(text))
 
 
 def _path_lines(layer: Layer, *, relative: bool) -> str:
@@ -417,8 +449,9 @@ def _write(plan: LayerPlan, run: Runner) -> Iterator[Skipped]:
         for shim in plan.missing:
             _install(shim, layer)
     except OSError as error:
+        place = error.filename or layer.environment.venv  # No file: a disk that is full.
         raise FileError(
-            f"{error.filename}: cannot be written ({error.strerror}); mend this and sync again"
+            f"{place}: cannot be written ({error.strerror}); mend this and sync again"
         ) from None
     if layer.backend is Backend.PIP and not plan.foreign:
         yield from _bring_pip(layer, run)
@@ -428,13 +461,19 @@ def _write(plan: LayerPlan, run: Runner) -> Iterator[Skipped]:
 
 def _make_venv(layer: Layer, run: Runner) -> None:
     """Make the venv, with nothing in it: uv leaves pip alone only in one made without it."""
+    venv = layer.environment.venv
+    target = os.path.realpath(venv) if venv.is_symlink() else str(venv)  # It takes no link.
     command = [str(layer.inventory.interpreter), "-E", "-s", "-m", "venv", "--without-pip"]
-    command += ["--clear", "--prompt", layer.environment.name, str(layer.environment.venv)]
-    done = run(command)
-    if done.returncode:
+    command += ["--clear", f"--prompt={layer.environment.name}", target]
+    try:
+        done = run(command)
+        reason = _last_line(done) if done.returncode else None
+    except OSError as error:
+        reason = error.strerror
+    if reason:
         raise PyvariumError(
-            f"{layer.environment.venv}: cannot be made by {' '.join(command[:5])}"
-            f" ({_last_line(done)}); mend this python or choose another one"
+            f"{venv}: cannot be made by {' '.join(command[:5])}"
+            f" ({reason}); mend this python or choose another one"
         )
 
 
@@ -455,9 +494,11 @@ def _bring_pip(layer: Layer, run: Runner) -> Iterator[Skipped]:
 def _install(shim: Shim, layer: Layer) -> None:
     """Install a shim in one step for whoever looks: its metadata appears complete."""
     target = f"{layer.site_packages}/{shim.dist_info}"
-    temporary = f"{layer.site_packages}/~{shim.dist_info}"
+    temporary = f"{target}{_NEW}"
     if os.path.lexists(temporary):
-        shutil.rmtree(temporary)
+        _remove(Path(temporary), layer)
+    if os.path.lexists(target):
+        _remove(Path(target), layer)
     os.mkdir(temporary)
     for name, data in _installed_files(shim, layer).items():
         directory, _, base = name.rpartition("/")
@@ -468,8 +509,6 @@ def _install(shim: Shim, layer: Layer) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(script)
             _write_new(script, data, 0o777)
-    if os.path.lexists(target):
-        shutil.rmtree(target)
     os.rename(temporary, target)
     # What the wheel brings, where an installer has put it: the layer has one path file for all.
     with contextlib.suppress(FileNotFoundError):
@@ -489,27 +528,47 @@ def _write_new(path: str, data: bytes, mode: int) -> None:
     """Write a file that is not there yet; by the thousand, so with as little around as can be."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        os.write(descriptor, data)
+        while data:  # A disk that is getting full takes the beginning, and refuses the rest.
+            data = data[os.write(descriptor, data) :]
     finally:
         os.close(descriptor)
 
 
 def _remove(path: Path, layer: Layer) -> None:
     """Remove a wheel, or an installed shim with those of its scripts that are still its own."""
-    if not path.is_dir():
-        path.unlink()
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
         return
-    try:
-        entry_points = (path / "entry_points.txt").read_bytes()
-    except OSError:
-        entry_points = b""
-    for name, target in shims.parse_console_scripts(entry_points).items():
-        script = layer.environment.venv / "bin" / name
-        if script.is_file() and f"from {target.partition(':')[0]} import" in script.read_text(
-            encoding="utf-8", errors="replace"
-        ):
+    if path.name.endswith((_NEW, _OLD)):  # Its scripts are gone already, or not its own yet.
+        shutil.rmtree(path)
+        return
+    if is_shim(path):
+        stem = path.name[: -len(".dist-info")]
+        (layer.site_packages / f"_spack_{stem}.pth").unlink(missing_ok=True)
+        for script in _own_scripts(path, layer):
             script.unlink()
-    shutil.rmtree(path)
+    old = path.with_name(path.name + _OLD)  # Half of a shim would look like a user's installation.
+    if old.exists():
+        shutil.rmtree(old)
+    path.rename(old)
+    shutil.rmtree(old)
+
+
+def _own_scripts(dist_info: Path, layer: Layer) -> Iterator[Path]:
+    """The scripts that a shim has brought, whoever installed it, and nobody has replaced."""
+    record = files.read_optional(dist_info / "RECORD") or b""
+    entry_points = files.read_optional(dist_info / "entry_points.txt") or b""
+    targets = shims.parse_console_scripts(entry_points)
+    for name in {*targets, *_recorded_scripts(record)}:
+        script = layer.environment.venv / "bin" / name
+        if not (script.is_file() and shims.is_script_name(name)):
+            continue
+        data = script.read_bytes()
+        module = targets[name].partition(":")[0] if name in targets else None
+        if (module and f"from {module} import".encode() in data) or shims.is_recorded(
+            f"../../../bin/{name}", data, record
+        ):
+            yield script
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -106,7 +106,7 @@ def _interpreter(environment: Environment, lockfile: Lockfile, python: str) -> O
             prefixes += [found] if found else []
     for prefix in prefixes:
         for name in (f"python{python}", "python3"):
-            if (prefix / "bin" / name).exists():
+            if os.path.exists(prefix / "bin" / name):  # Not if somebody may not look there.
                 return _base_interpreter(prefix, name)
     return None
 
@@ -118,7 +118,7 @@ def _base_interpreter(prefix: Path, name: str) -> Path:
         return (prefix / "bin" / name).resolve()
     home = re.search(r"^home\s*=\s*(.+?)\s*$", text, re.MULTILINE)
     base = Path(home[1], name) if home else prefix / "bin" / name
-    return base if base.exists() else (prefix / "bin" / name).resolve()
+    return base if os.path.exists(base) else (prefix / "bin" / name).resolve()
 
 
 def _dangles(path: Path) -> bool:

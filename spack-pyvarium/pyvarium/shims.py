@@ -337,10 +337,16 @@ def _egg_headers(requires: bytes) -> Iterator[Tuple[str, str]]:
             yield "Requires-Dist", f"{line} ; {marker}" if marker else line
 
 
+def is_recorded(name: str, data: bytes, record: bytes) -> bool:
+    """Whether a RECORD says of a file that it has this content."""
+    return _recorded(name, data).encode() in record.splitlines()
+
+
 def _record(files: Mapping[str, bytes], record: str) -> bytes:
-    lines = []
-    for name in sorted(files):
-        data = hashlib.sha256(files[name]).digest()
-        digest = base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-        lines.append(f"{name},sha256={digest},{len(files[name])}\n")
-    return ("".join(lines) + f"{record},,\n").encode()
+    lines = [_recorded(name, files[name]) for name in sorted(files)]
+    return "".join(f"{line}\n" for line in (*lines, f"{record},,")).encode()
+
+
+def _recorded(name: str, data: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}"
