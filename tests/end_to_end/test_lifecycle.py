@@ -85,7 +85,7 @@ def test_new_beside_a_manifest(
 
 
 def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
-    environment = new_environment("py-tiny@1.0", "py-tensors", pyproject=None)
+    environment = new_environment("py-tiny@1.0", "py-site-only", pyproject=None)
     manifest, project = environment.path / "spack.yaml", environment.pyproject
 
     def run(*words: str, code: int = 0) -> Done:
@@ -94,7 +94,8 @@ def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     created = equipped("pyvarium", "new", environment.path).out
     script = environment.path / "activate.sh"
     assert created == f"{environment.path}: created; activate it by: . {script}\n"
-    assert environment.pins == {"facets": "25.3.0", "tensors": "2.9.0", "tiny": "1.0"}
+    pins = {"clicker": "8.1.8", "facets": "25.3.0", "site-only": "0.4", "tiny": "1.0"}
+    assert environment.pins == pins
 
     # What contradicts Spack's version is refused, with both ways out.
     before = files_of(environment)
@@ -106,7 +107,7 @@ def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     assert (planned["written"], planned["choices"][0]["spec"]) == (False, "py-tiny@=2.0")
     assert files_of(environment) == before
     run("add", "--from", "spack", "tiny==2.0")
-    assert environment.pins == {"facets": "25.3.0", "tensors": "2.9.0", "tiny": "2.0"}
+    assert environment.pins == {**pins, "tiny": "2.0"}
 
     # What Spack cannot concretize leaves no trace.
     before = files_of(environment)
@@ -117,16 +118,17 @@ def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     assert files_of(environment) == before
 
     # Where the backend fails, Spack's half stands.
-    error = run("add", "py-facets", "nonsuch", code=1).err.splitlines()[-1]
+    error = run("add", "py-clicker", "nonsuch", code=1).err.splitlines()[-1]
     assert error == (
         f"==> Error: {project}: 'uv add nonsuch' ended with exit code 1, for the reason above; the"
-        " project is as it was; py-facets stands in spack.yaml and is installed"
+        " project is as it was; py-clicker stands in spack.yaml and is installed"
     )
-    removed = run("remove", "facets")
-    assert removed.out == f"{manifest}: py-facets removed\n"
-    assert removed.err.endswith("Skipped: py-facets: stays installed, as py-tensors needs it\n")
-    assert run("remove", "facets", code=1).err == (
-        "==> Error: facets: is there because py-tensors needs py-facets; remove what needs it\n"
+    removed = run("remove", "clicker")
+    assert removed.out == f"{manifest}: py-clicker removed\n"
+    assert removed.err.endswith("Skipped: py-clicker: stays installed, as py-site-only needs it\n")
+    assert run("remove", "clicker", code=1).err == (
+        "==> Error: clicker: is there because py-site-only needs py-clicker; remove what needs"
+        " it\n"
     )
 
     # Locking, and what is checked of it.
@@ -139,16 +141,16 @@ def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     assert run("lock", "--check", code=3).out == f"{lock}: is not made from this pyproject.toml\n"
     assert files_of(environment) == before
     assert (run("lock").out, run("lock", "--check").out) == (locked, locked)
-    write(manifest, manifest.read_text().replace("py-tensors", "py-localized"))
+    write(manifest, manifest.read_text().replace("py-site-only", "py-localized"))
     assert run("lock", "--check", code=3).out == (
         f"{environment.path / 'spack.lock'}: does not hold py-localized of spack.yaml\n"
     )
-    write(manifest, manifest.read_text().replace("py-localized", "py-tensors"))
+    write(manifest, manifest.read_text().replace("py-localized", "py-site-only"))
 
     # Installing what was locked, and mending what somebody broke.
     run("install")
     assert run("verify").out == f"{environment.path}: no fault\n"
-    [shim] = environment.path.glob(".venv/lib/python3*/site-packages/facets-*.dist-info")
+    [shim] = environment.path.glob(".venv/lib/python3*/site-packages/clicker-*.dist-info")
     shutil.rmtree(shim)
     [fault] = json.loads(run("verify", "--json", code=3).out)["faults"]
     assert (fault["code"], fault["subject"]) == ("missing-shim", str(shim))
