@@ -10,7 +10,10 @@ network. What a sync would change is a fault here, and so is what a sync must le
 from __future__ import annotations
 
 import base64
+import contextlib
+import csv
 import enum
+import functools
 import hashlib
 import json
 import os
@@ -27,9 +30,10 @@ from .distributions import headers, metadata_file, metadata_paths, read_distribu
 from .errors import FileError, MetadataError, StaleViewError
 from .files import read_optional
 from .layer import LayerPlan
-from .markers import environment_of
+from .markers import applies, environment_of
 from .model import Distribution, Environment, Inventory, Provided
 from .settings import Defaults
+from .shims import is_script_name
 
 
 class Code(str, enum.Enum):
@@ -44,6 +48,7 @@ class Code(str, enum.Enum):
     STALE_VIEW = "stale-view"  # The view holds other specs than spack.lock.
     STALE_LOCK = "stale-lock"  # The backend's lock holds other versions than Spack provides.
     WRONG_PYTHON = "wrong-python"  # .venv is of another python than what Spack provides.
+    CONFLICTING = "conflicting"  # What a user has set contradicts what Spack provides.
     PYTHONPATH = "pythonpath"  # A variable makes python import from elsewhere first.
 
 
@@ -66,6 +71,7 @@ class Fault:
 
 _FIX = "run 'spack pyvarium verify --fix'"
 _SYNC = "run 'spack pyvarium sync'"
+_CHANGED = "is missing or changed"
 
 
 def verify(
@@ -79,12 +85,16 @@ def verify(
         subject, _, reason = str(error).partition(": ")
         reason, _, remedy = reason.rpartition("; ")
         return tuple(sorted([*faults, Fault(Code.STALE_VIEW, subject, reason, remedy)]))
-    if plan.pyproject or plan.constraints or plan.poetry:
+    if plan.pyproject:
         faults.append(Fault(Code.OUT_OF_STEP, str(environment.pyproject), str(plan), _SYNC))
-    for one in plan.inventory.skipped:
-        if one.fault:
+    for change in filter(None, (plan.constraints, plan.poetry)):
+        faults.append(Fault(Code.OUT_OF_STEP, str(change.path), _CHANGED, _SYNC))
+    of_layer = () if plan.layer is None else tuple(plan.layer.faults())
+    for one in plan.skipped:
+        if one.fault and one not in of_layer:
+            code = Code.STALE_VIEW if one in plan.inventory.skipped else Code.CONFLICTING
             reason, _, remedy = one.reason.rpartition("; ")
-            faults.append(Fault(Code.STALE_VIEW, one.subject, reason, remedy))
+            faults.append(Fault(code, one.subject, reason, remedy))
     faults += _modified(environment, plan.inventory.provided)
     faults += _stale_lock(environment, plan)
     if plan.layer is not None:
@@ -97,12 +107,21 @@ def verify(
 
 
 def fix(environment: Environment, defaults: Optional[Defaults], faults: Sequence[Fault]) -> None:
-    """Repair what can be: copies are removed from .venv, and all that is ours is made anew."""
+    """Repair what can be: copies are removed from .venv, and all that is ours is made anew.
+
+    Raises FileError for a copy that cannot be removed, when the rest is repaired.
+    """
+    failed = None
     for fault in faults:
         if fault.code is Code.SHADOWED:
-            remove_distribution(Path(fault.subject), environment.venv)
+            try:
+                remove_distribution(Path(fault.subject), environment.venv)
+            except FileError as error:
+                failed = failed or error
     if any(fault.code in FIXABLE for fault in faults):
         sync.sync(environment, defaults)
+    if failed:
+        raise failed
 
 
 def remove_distribution(dist_info: Path, venv: Path) -> None:
@@ -110,28 +129,60 @@ def remove_distribution(dist_info: Path, venv: Path) -> None:
 
     The format is https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
     """
-    record = read_optional(dist_info / "RECORD")
+    record = read_optional(dist_info / "RECORD") if dist_info.is_dir() else None
     if record is None:
         raise FileError(
             f"{dist_info}: has no RECORD of its files; remove it and its modules by hand"
         )
-    directories = set()
-    for line in record.decode("utf-8", "replace").splitlines():
-        name = line.rsplit(",", 2)[0].strip('"')
-        path = Path(os.path.normpath(dist_info.parent / name))
-        if path.is_relative_to(venv) and not path.is_dir():
-            path.unlink(missing_ok=True)
-            directories.add(path.parent)
-            for cached in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
-                cached.unlink()
-                directories.add(cached.parent)
-    shutil.rmtree(dist_info, ignore_errors=True)
-    for directory in sorted(directories, key=lambda one: len(one.parts), reverse=True):
-        while directory.is_dir() and directory not in (venv, dist_info.parent):
-            if any(directory.iterdir()):
-                break
-            directory.rmdir()
-            directory = directory.parent
+    root, own = os.path.realpath(venv), os.path.realpath(dist_info.parent)
+    emptied = set()
+    try:
+        for path in _within(root, own, record):
+            os.unlink(path)
+            emptied.add(os.path.dirname(path))
+            emptied.update(_remove_bytecode(path))
+        if dist_info.is_symlink():
+            dist_info.unlink()
+        else:
+            shutil.rmtree(dist_info)
+    except (OSError, csv.Error) as error:
+        raise FileError(f"{dist_info}: cannot be removed ({error}); remove it by hand") from None
+    for directory in sorted(emptied, key=len, reverse=True):
+        with contextlib.suppress(OSError):  # What is left holds what is not of this distribution.
+            while directory.startswith(f"{root}/") and directory != own:
+                os.rmdir(directory)
+                directory = os.path.dirname(directory)
+
+
+def _within(root: str, base: str, record: bytes) -> Iterator[str]:
+    """The files of a RECORD that are there and are the distribution's to remove.
+
+    A RECORD is no better than who wrote it: where its paths really lead is looked at, links in
+    between included, and what makes the venv one is left.
+    """
+    real = functools.lru_cache(maxsize=None)(os.path.realpath)
+    for row in csv.reader(record.replace(b"\0", b"").decode("utf-8", "replace").splitlines()):
+        directory, name = os.path.split(os.path.join(base, row[0] if row else ""))
+        directory = real(directory)
+        path = os.path.join(directory, name)
+        if not directory.startswith(f"{root}/") or not os.path.lexists(path):
+            continue
+        if directory == os.path.join(root, "bin") and not is_script_name(name):
+            continue
+        if os.path.islink(path) or not os.path.isdir(path):
+            yield path
+
+
+def _remove_bytecode(path: str) -> Iterator[str]:
+    """Remove what python has compiled a module to, and yield the directory that it was in."""
+    stem, extension = os.path.splitext(os.path.basename(path))
+    directory = os.path.join(os.path.dirname(path), "__pycache__")
+    if extension != ".py" or os.path.islink(directory) or not os.path.isdir(directory):
+        return
+    for name in os.listdir(directory):
+        if name.startswith(f"{stem}.") and name.endswith(".pyc"):
+            os.unlink(os.path.join(directory, name))
+    yield directory
 
 
 def _pythonpath(environ: Mapping[str, str]) -> Iterator[Fault]:
@@ -167,7 +218,7 @@ def _in_layer(plan: LayerPlan) -> Iterator[Fault]:
             yield Fault(Code.OUT_OF_STEP, str(path), "is of a former sync", _SYNC)
         for change in (*plan.archives, *plan.files):
             if change and change.path != plan.layer.record:
-                yield Fault(Code.OUT_OF_STEP, str(change.path), "is missing or changed", _SYNC)
+                yield Fault(Code.OUT_OF_STEP, str(change.path), _CHANGED, _SYNC)
 
 
 def _modified(environment: Environment, provided: Sequence[Provided]) -> Iterator[Fault]:
@@ -222,15 +273,17 @@ def _difference(path: str, entry: Optional[Mapping[str, object]]) -> Optional[st
         return "was added to the store"
     if "size" not in entry:
         return None
-    status = os.lstat(path)
-    if status.st_size != entry["size"]:
-        return "was changed in the store"
-    if status.st_mtime != entry["time"]:
+    try:
+        status = os.lstat(path)
+        if status.st_size != entry["size"]:
+            return "was changed in the store"
+        if status.st_mtime == entry.get("time"):
+            return None
         with open(path, "rb") as file:
             digest = base64.b32encode(hashlib.sha1(file.read()).digest()).decode()
-        if digest != entry["hash"]:
-            return "was changed in the store"
-    return None
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if digest == entry.get("hash") else "was changed in the store"
 
 
 def _stale_lock(environment: Environment, plan: sync.Plan) -> Iterator[Fault]:
@@ -244,8 +297,8 @@ def _stale_lock(environment: Environment, plan: sync.Plan) -> Iterator[Fault]:
             found = lock.versions.get(pin.name, ())
             reason = f"holds {pin.name} {' and '.join(sorted(found)) or 'not at all'}, not {pin}"
             yield Fault(Code.STALE_LOCK, str(path), reason, remedy)
-    wheels = () if plan.layer is None else plan.layer.wheels.values()
-    for name in lock.stale_shims(wheels):
+    wheels = None if plan.layer is None else plan.layer.wheels.values()
+    for name in lock.stale_shims(wheels) if wheels is not None else ():
         reason = f"holds a shim of {name} that is made anew"
         yield Fault(Code.STALE_LOCK, str(path), reason, remedy)
 
@@ -275,7 +328,7 @@ def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> It
     markers = environment_of(inventory.python)
     for one in installed:
         for requirement in _requirements(one):
-            if requirement.marker and not requirement.marker.evaluate(markers):
+            if not applies(requirement.marker, markers):
                 continue
             version = versions.get(canonicalize_name(requirement.name))
             if version is None:
