@@ -162,10 +162,10 @@ def _poetry_settings(
     path = environment.path / "poetry.toml"
     before = files.read_optional(path)
     uses_poetry = backend is Backend.POETRY
-    text, kept = backends.with_poetry_settings(
-        _decode(before or b"", str(path)), uses_poetry, str(path)
-    )
-    return FileChange(path, before, text.encode("utf-8") if text else None), kept
+    own = _decode(before or b"", str(path))
+    text, kept = backends.with_poetry_settings(own, uses_poetry, str(path))
+    after = before if text == own else text.encode("utf-8") or None
+    return FileChange(path, before, after), kept
 
 
 def _unsuited_python(text: str, inventory: Inventory, subject: str) -> List[Skipped]:
@@ -174,12 +174,15 @@ def _unsuited_python(text: str, inventory: Inventory, subject: str) -> List[Skip
     if wanted is None or inventory.python is None:
         return []
     key = f"{subject}: project.requires-python"
-    if not wanted.contains(f"{inventory.python}.99"):
+    major, minor = map(int, inventory.python.split("."))
+
+    def admits(minor: int) -> bool:
+        return any(wanted.filter(f"{major}.{minor}.{patch}" for patch in range(50)))
+
+    if not admits(minor):
         reason = f"is '{wanted}', but Spack's python is {inventory.python}; widen it"
         return [Skipped(key, reason, fault=True)]
-    major, minor = map(int, inventory.python.split("."))
-    others = (minor - 1, minor + 1)
-    if any(wanted.contains(f"{major}.{other}.99") for other in others):
+    if admits(minor - 1) or admits(minor + 1):
         bounds = pyproject.python_bounds(inventory.python)
         reason = f"is '{wanted}', so that a lock must hold for other pythons too; '{bounds}' is"
         return [Skipped(key, f"{reason} surer with what Spack provides")]

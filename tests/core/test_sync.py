@@ -114,6 +114,43 @@ def test_pins_of_another_machine_are_not_the_users(site: Site, tmp_path: Path) -
     assert str(sync(here)) == "a==1 added, b==1 removed"
 
 
+@pytest.mark.parametrize("content", [b"", b"# own\n", b"[virtualenvs]\nin-project = true\n"])
+def test_a_poetry_toml_of_somebody_else_stays(site: Site, content: bytes) -> None:
+    """But for what a sync wrote into it, which goes with the backend."""
+    site.install("py-a", "1")
+    environment = site.finish()
+    file = environment.path / "poetry.toml"
+    file.write_bytes(content)
+    sync(environment)
+    assert file.exists() == (b"in-project" not in content)
+    assert not file.exists() or file.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("requires", "fault"),
+    [
+        (">=3.11,<3.12", None),
+        ("==3.11.*", None),
+        ("~=3.11.4", None),
+        (">=3.11,<3.11.5", None),
+        ("==3.11.7", None),
+        (">=3.9", False),
+        ("", False),
+        (">3.11", False),
+        ("<3.11", True),
+        (">=3.12", True),
+        ("nonsense", None),
+    ],
+)
+def test_pythons_that_the_project_is_for(site: Site, requires: str, fault: Optional[bool]) -> None:
+    site.install("py-a", "1")
+    environment = site.finish()
+    environment.pyproject.write_text(
+        f"[project]\nname = 'x'\nversion = '0'\nrequires-python = '{requires}'\n"
+    )
+    assert [one.fault for one in plan(environment).skipped] == ([] if fault is None else [fault])
+
+
 def digest_only(site: Site) -> Environment:
     return Environment(site.path, site.path.name, None)
 
