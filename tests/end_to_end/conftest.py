@@ -70,6 +70,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Path(os.environ.get("PYVARIUM_TOOLS", TOP / ".cache" / "tools")),
         help="directory of installed installers (default: PYVARIUM_TOOLS, or .cache/tools)",
     )
+    group.addoption(
+        "--sequences",
+        type=int,
+        metavar="N",
+        help="how many random sequences of operations for each installer (default: 1 where views"
+        " link files, else none; with --thorough 5)",
+    )
+    group.addoption(
+        "--seed", type=int, default=0, metavar="N", help="the seed of the first of them"
+    )
     group.addoption("--thorough", action="store_true", help="more of what takes long")
 
 
@@ -77,10 +87,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "prepared" in metafunc.fixturenames:
         names = metafunc.config.getoption("spack", None) or DEFAULT
         metafunc.parametrize("prepared", names, indirect=True, scope="session")
-    if "installer" in metafunc.fixturenames:
-        requirements = metafunc.config.getoption("installer", None) or (
-            installers.NEWEST + installers.OLDEST * metafunc.config.getoption("thorough", False)
-        )
+    thorough = metafunc.config.getoption("thorough", False)
+    requirements = metafunc.config.getoption("installer", None) or (
+        installers.NEWEST + installers.OLDEST * thorough
+    )
+    if "mode" in metafunc.fixturenames:
+        # Portable mode is the same for all of them but for what each of them cannot do.
+        cells = [(one, "bound") for one in requirements]
+        cells += [(one, "portable") for one in requirements if thorough or "uv" in one]
+        metafunc.parametrize(("installer", "mode"), cells, indirect=["installer"])
+    elif "installer" in metafunc.fixturenames:
         metafunc.parametrize("installer", requirements, indirect=True)
 
 

@@ -67,7 +67,7 @@ def render_wheel(release: Release) -> bytes:
     """Render the archive with its RECORD; no clock, no compression, so always the same bytes."""
     metadata = f"{release.escaped}-{release.version}.dist-info"
     files = {
-        f"{release.escaped}.py": release.module.encode(),
+        f"{release.escaped}/__init__.py": release.module.encode(),
         f"{metadata}/METADATA": render_metadata(release),
         f"{metadata}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
         b"Tag: py3-none-any\n",

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from index import Release
-from spacks import Done, Environment, Spack, distributions
+from spacks import TOP, Done, Environment, NewEnvironment, Spack, distributions, python_of
 
 #: The newest releases that were tried, and the oldest that are supported.
 NEWEST = ("uv==0.13.8", "poetry==2.5.1", "pdm==2.29.3", "pip==26.3")
@@ -73,7 +75,8 @@ OPERATIONS: Mapping[str, Mapping[str, Tuple[str, ...]]] = {
         "update": ("uv sync --upgrade",),
         "remove": ("uv remove webby",),
         "reinstall": ("uv sync --reinstall",),
-        "recreate": ("uv venv", "uv sync"),
+        # Of itself uv takes another python, since that of a view is in a venv.
+        "recreate": ("uv venv --python .spack-env/view/bin/python3", "uv sync"),
         "run": ("uv run python -c pass",),
         "upgrade": ("uv pip install --upgrade clicker",),
     },
@@ -114,7 +117,29 @@ OPERATIONS: Mapping[str, Mapping[str, Tuple[str, ...]]] = {
         "upgrade": ("pip install --upgrade clicker",),
     },
 }
-LOCKFILES = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
+#: The operations whose last word is a project, which may be another one.
+OF_A_PROJECT = ("add", "remove")
+#: What a user may ask for, of what is provided and of what is on the index only.
+PROJECTS = (
+    *("Clicker", "facets", "localized", "site-only", "tensors"),
+    *("cfacets", "local-addon", "plain", "rich-clicker", "site-addon", "trainer", "webby"),
+)
+#: What a tool exits with an error from, since it would have to replace what is provided.
+REFUSED: Mapping[Tuple[str, str], FrozenSet[str]] = {
+    ("bound", "poetry"): frozenset(("upgrade",)),
+    ("bound", "pdm"): frozenset(("upgrade",)),
+    ("portable", "poetry"): frozenset(("reinstall", "upgrade")),
+    ("portable", "pdm"): frozenset(("upgrade",)),
+    ("portable", "pip"): frozenset(("reinstall",)),
+}
+#: The operations after which a layer does not hold in portable mode: from the index alone a venv
+#: is made anew with all that its lock names.
+COPYING: Mapping[str, FrozenSet[str]] = {
+    "uv": frozenset(("reinstall", "recreate")),
+    "poetry": frozenset(("recreate",)),
+    "pdm": frozenset(("reinstall", "recreate")),
+    "pip": frozenset(),
+}
 
 #: The project that the operations act on.
 PROJECT = """\
@@ -140,6 +165,13 @@ priority = "primary"
 distribution = false
 """,
 }
+
+#: What is read by us.
+SETTINGS = """
+[tool.pyvarium]
+backend = "{backend}"
+mode = "{mode}"
+"""
 
 _IMPORTED = """
 import importlib, importlib.metadata, json, os, sys
@@ -178,8 +210,7 @@ class Installer:
         done = Done(0, "", "")
         for command in commands:
             tool, *arguments = command.split()
-            if tool == "spack":
-                assert spack is not None
+            if tool == "spack" and spack is not None:
                 done = spack("-D", environment.path, *arguments)
             else:
                 done = self._run(environment, [*self._start(environment, tool), *arguments])
@@ -191,6 +222,9 @@ class Installer:
         if tool == "pip":
             venv = environment.path / ".venv/bin/python"
             return [str(self.python), "-m", "pip", "--python", str(venv)]
+        if tool == "spack":  # The same without Spack, which takes seconds to start.
+            library = f"PYTHONPATH={TOP / 'spack-pyvarium'}"
+            return ["env", library, sys.executable, "-m"]
         return [str(self.python.parent / tool)] if tool == self.tool else [tool]
 
     def _run(self, environment: Environment, command: List[str]) -> Done:
@@ -285,12 +319,12 @@ class Layer:
         roots = (*stores, Path(os.path.realpath(environment.view)))
         return cls(environment, pip, environment.importable, checksums(*roots), roots)
 
-    def look(self) -> State:
+    def look(self, *, with_pip: bool = True) -> State:
         now = checksums(*self.roots)
         return State(
             copies=tuple(copies(self.environment)),
             astray=tuple(self._astray()),
-            inconsistent=tuple(self._inconsistent()),
+            inconsistent=tuple(self._inconsistent()) if with_pip else (),
             written=tuple(
                 path
                 for path in sorted({*now, *self.before})
@@ -347,8 +381,73 @@ def checksums(*roots: Path) -> Dict[str, str]:
                 if os.path.islink(path):
                     found[path] = os.readlink(path)
                 elif name in files:
-                    found[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+                    status = os.stat(path)
+                    times = (status.st_mtime_ns, status.st_ctime_ns)
+                    found[path] = _checksum(path, (status.st_ino, status.st_size, *times))
     return found
+
+
+@functools.cache
+def _checksum(path: str, _status: Tuple[int, ...]) -> str:
+    """Of a file that changes, the kernel changes the status too."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def read_again() -> None:
+    """Have the next checksums be made from all files, whatever their status."""
+    _checksum.cache_clear()
+
+
+def upper_after(tool: str, mode: str, operation: str = "install") -> Tuple[str, ...]:
+    """The projects that stand in the venv besides the provided ones after an operation."""
+    found = {"plain", "webby"}
+    if operation == "add":
+        found |= {"rich-clicker"}
+    if operation == "remove":
+        found -= {"webby"} if tool == "pip" else {"plain", "webby"}
+    if mode == "portable" and tool != "pip":  # A lock from the index knows only its metadata.
+        found |= {"tensors-cuda", "tensors-triton"}
+    return tuple(sorted(found))
+
+
+def random_operations(tool: str, seed: int, length: int = 10) -> Iterator[Tuple[str, ...]]:
+    """Draw operations, always the same for one seed."""
+    chance = random.Random(f"{tool} {seed}")
+    asked = ["webby"]
+    for _ in range(length):
+        operation = chance.choice([*OPERATIONS[tool], "add", "add", "add", "remove"])
+        commands = OPERATIONS[tool][operation]
+        if operation in OF_A_PROJECT:
+            [command] = commands
+            project = chance.choice(PROJECTS if operation == "add" else asked)
+            if operation == "add":
+                asked.append(project)
+            commands = (f"{command.rpartition(' ')[0]} {project}",)
+        yield commands
+
+
+def layered(
+    new_environment: NewEnvironment,
+    spack: Spack,
+    installer: Installer,
+    mode: str = "bound",
+    specs: Optional[Sequence[str]] = None,
+    project: str = PROJECT,
+    **options: str,
+) -> Environment:
+    """Make a layered environment, by nothing but what an installation does of itself."""
+    own_words = OWN_WORDS.get(installer.tool, "") + SETTINGS
+    text = (project + own_words).format(
+        python=python_of(new_environment.recorded),
+        index=installer.environ["PIP_INDEX_URL"],
+        backend=installer.tool,
+        mode=mode,
+    )
+    if specs is None:
+        specs = SPECS if mode == "bound" else SPECS_ON_INDEX
+    environment = new_environment(*specs, pyproject=text, **options)
+    spack("-D", environment.path, "install")
+    return environment
 
 
 @contextlib.contextmanager

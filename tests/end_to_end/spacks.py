@@ -97,6 +97,11 @@ class Spack:
         return self.name.partition(":")[2]
 
     @property
+    def links_directories(self) -> bool:
+        """Whether a view has links to directories of the store, in which one could write."""
+        return self.release not in ("v0.23.1", "v1.0.2", "v1.1.0")
+
+    @property
     def configuration(self) -> Path:
         return self.root / "config"
 
@@ -195,6 +200,13 @@ def distributions(prefix: Path) -> Dict[str, str]:
     paths = [str(path) for path in prefix.glob("lib*/python3*/site-packages")]
     found = importlib.metadata.distributions(path=paths)
     return {str(canonicalize_name(one.metadata["Name"])): one.version for one in found}
+
+
+def python_of(lockfile: Mapping[str, Any]) -> str:
+    """The feature release of the python that a lockfile has."""
+    specs = lockfile["concrete_specs"].values()
+    [version] = {spec["version"] for spec in specs if spec["name"] == "python"}
+    return ".".join(version.split(".")[:2])
 
 
 def part_of(lockfile: Mapping[str, Any], specs: Sequence[str]) -> Dict[str, Any]:

@@ -9,22 +9,32 @@ provides is imported from there, no other code of it is in the venv, and pip fin
 
 from __future__ import annotations
 
+import json
 import subprocess
-from typing import Dict, FrozenSet, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 import pytest
 from index import Index
 from installers import (
+    COPYING,
     HOLDS,
     OPERATIONS,
     OWN_WORDS,
     PROJECT,
+    REFUSED,
     SPECS,
     Installer,
     Layer,
+    State,
+    layered,
     put_back,
+    random_operations,
+    read_again,
+    upper_after,
 )
-from spacks import Environment, NewEnvironment, Spack, write
+from spacks import Done, Environment, NewEnvironment, Spack, write
 
 #: What exact pins and a path file alone do not prevent: operations that leave copies in the venv.
 CLOBBERING: Mapping[str, FrozenSet[str]] = {
@@ -35,6 +45,9 @@ CLOBBERING: Mapping[str, FrozenSet[str]] = {
     "pdm": frozenset(("install", "sync", "add", "update", "remove", "reinstall", "recreate")),
     "pip": frozenset(("update", "reinstall", "upgrade")),
 }
+#: Poetry removes a project from every group, also from that with what Spack provides. What comes
+#: of it is not prevented; ``verify`` finds it, and mends it.
+UNGUARDED = "poetry remove "
 
 
 def with_plain_pins(environment: Environment, installer: Installer, index: str) -> None:
@@ -82,3 +95,133 @@ def test_plain_pins_do_not_hold(
             installer(environment, *(one for one in commands if not one.startswith("spack")))
             clobbered[operation] = bool(layer.look().copies)
     assert clobbered == {name: name in CLOBBERING[installer.tool] for name in operations}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What came of one operation; ``state`` is that after what was copied was removed again."""
+
+    succeeded: bool
+    upper: Tuple[str, ...]
+    copies: Tuple[str, ...] = ()
+    state: State = HOLDS
+    done: Optional[Done] = field(default=None, compare=False)
+
+
+def test_layer_holds(
+    prepared: Spack,
+    spack: Spack,
+    new_environment: NewEnvironment,
+    installer: Installer,
+    mode: str,
+    pip: Installer,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Every operation does what it should, and to the layer nothing.
+
+    After those that portable mode cannot prevent, ``verify`` finds all copies and removes them.
+    """
+    thorough = request.config.getoption("thorough")
+    operations = OPERATIONS[installer.tool]
+    if mode == "portable" and not thorough:
+        operations = {name: operations[name] for name in ("add", "reinstall")}
+    elif not (spack.links_directories or thorough):
+        pytest.skip("by default only where views link directories")
+    environment = layered(new_environment, spack, installer, mode)
+    layer = Layer.of(environment, pip, prepared.store, spack.store)
+    assert layer.look() == HOLDS
+    for operation in ("lock", "install"):
+        assert installer(environment, *OPERATIONS[installer.tool][operation]).code == 0
+
+    found, expected = {}, {}
+    for operation, commands in operations.items():
+        with put_back(environment):
+            done = installer(environment, *commands, spack=spack)
+            upper, state = layer.upper, layer.look()
+            if state.copies:
+                assert shadowed(spack, environment) == {*state.copies}
+                spack("-D", environment.path, "pyvarium", "verify", "--fix")
+            mended = layer.look() if state.copies else state
+        found[operation] = Cell(done.code == 0, upper, state.copies, mended, done)
+        refused = operation in REFUSED.get((mode, installer.tool), ())
+        copied = mode == "portable" and operation in COPYING[installer.tool]
+        expected[operation] = Cell(
+            not refused,
+            upper_after(installer.tool, mode, operation),
+            tuple(sorted(layer.provided)) if copied else (),
+        )
+    assert found == expected
+
+
+def shadowed(spack: Spack, environment: Environment) -> Set[str]:
+    """What ``verify`` says to be shadowed, by project."""
+    done = spack("-D", environment.path, "pyvarium", "verify", "--json", code=3)
+    faults = json.loads(done.out)["faults"]
+    paths = (Path(one["subject"]) for one in faults if one["code"] == "shadowed")
+    return {path.name.partition("-")[0] for path in paths}
+
+
+def test_written_is_seen(spack: Spack, new_environment: NewEnvironment, pip: Installer) -> None:
+    """What an installer does in a view itself: with links to directories, to the store."""
+    spack.configure("upstreams", "upstreams: {}\n")
+    environment = new_environment("py-clicker", pyproject=None)
+    spack("-D", environment.path, "install")
+    python = environment.view / "bin/python3"
+    command = [python, "-c", "import sys; print(sys.prefix)"]
+    prefix = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert Path(prefix).samefile(environment.view)
+    layer = Layer.of(environment, pip, spack.store)
+    assert layer.look().written == ()
+    own_venv = environment.path / ".venv"
+    own_venv.symlink_to(environment.view)
+    assert pip(environment, "pip install --upgrade clicker").code == 0
+    written = layer.look().written
+    in_store = [path for path in written if Path(path).is_relative_to(spack.store)]
+    assert (bool(written), bool(in_store)) == (True, spack.links_directories)
+
+
+def test_sequences(
+    prepared: Spack,
+    spack: Spack,
+    new_environment: NewEnvironment,
+    installer: Installer,
+    pip: Installer,
+    request: pytest.FixtureRequest,
+    say: Callable[[str], None],
+) -> None:
+    """Whatever a user does in whatever order: the layer holds after each operation."""
+    count = request.config.getoption("sequences")
+    if count is None:
+        few = 0 if spack.links_directories else 1
+        count = 5 if request.config.getoption("thorough") else few
+    if not count:
+        pytest.skip("by default only where views link files")
+    first = request.config.getoption("seed")
+    environment = layered(new_environment, spack, installer)
+    layer = Layer.of(environment, pip, prepared.store, spack.store)
+    unguarded = {UNGUARDED + name for name in layer.provided}
+    broken: Dict[int, List[object]] = {}
+    for seed in range(first, first + count):
+        with put_back(environment):
+            done: List[Tuple[Tuple[str, ...], int]] = []
+            state, mended = HOLDS, 0
+            for commands in random_operations(installer.tool, seed):
+                code = installer(environment, *commands).code
+                done.append((commands, code))
+                state = layer.look(with_pip=False)
+                if state.copies and commands[0].lower() in unguarded:
+                    installer(environment, "spack pyvarium verify --fix")
+                    assert installer(environment, "poetry lock", "poetry install").code == 0
+                    mended += 1
+                    state = layer.look(with_pip=False)
+                if state != HOLDS:
+                    break
+            else:
+                read_again()
+                state = layer.look()
+        if state != HOLDS:
+            broken[seed] = [*done, state]
+        refused = sum(code != 0 for _, code in done)
+        held = f"holds after {len(done)} operations, {refused} refused, {mended} mended"
+        say(f"{installer}, seed {seed}: {broken.get(seed, held)}")
+    assert broken == {}
