@@ -117,6 +117,12 @@ class Site:
         python.symlink_to(os.path.realpath(sys.executable))
         return python
 
+    def add_venv(self) -> None:
+        """A venv as far as a sync looks at it. To make one that runs takes longest of all."""
+        (self.path / ".venv" / self.library).mkdir(parents=True)
+        (self.path / ".venv" / "bin").mkdir()
+        (self.path / ".venv" / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+
     def lockfile(self, version: int = 6) -> str:
         return json.dumps(
             {
@@ -145,6 +151,13 @@ def python_site(tmp_path: Path) -> Site:
     site = Site(tmp_path, HERE)
     site.add_python()
     return site
+
+
+@pytest.fixture
+def venv_site(python_site: Site) -> Site:
+    """A site with a venv of that python already, but none that runs."""
+    python_site.add_venv()
+    return python_site
 
 
 @pytest.fixture

@@ -151,18 +151,18 @@ def test_every_shim_is_seen_and_the_code_is_the_views(
 
 
 @pytest.mark.parametrize("thorough", [True, False])
-def test_unchanged_is_not_written(python_site: Site, thorough: bool) -> None:
-    install_all(python_site)
-    environment = python_site.finish()
+def test_unchanged_is_not_written(venv_site: Site, thorough: bool) -> None:
+    install_all(venv_site)
+    environment = venv_site.finish()
     sync(environment)
     before = times(environment)
     again = sync(environment, thorough=thorough)
     assert (bool(again), str(again), times(environment)) == (False, "in step", before)
 
 
-def test_what_is_found_thoroughly_and_what_by_name(python_site: Site) -> None:
-    provide(python_site)
-    environment = python_site.finish()
+def test_what_is_found_thoroughly_and_what_by_name(venv_site: Site) -> None:
+    provide(venv_site)
+    environment = venv_site.finish()
     sync(environment)
     before = contents(environment)
     dist_info = site_packages(environment) / "a-1.dist-info"
@@ -185,11 +185,11 @@ def test_what_is_found_thoroughly_and_what_by_name(python_site: Site) -> None:
     assert contents(environment) == before
 
 
-def test_between_bound_and_portable(python_site: Site) -> None:
+def test_between_bound_and_portable(venv_site: Site) -> None:
     """Portable, nothing can be uninstalled but pip, and no wheel is needed."""
-    provide(python_site)
-    provide(python_site, "pip", "25")
-    environment = python_site.finish()
+    provide(venv_site)
+    provide(venv_site, "pip", "25")
+    environment = venv_site.finish()
     with_mode(environment, "bound")
     sync(environment)
     bound = contents(environment)
@@ -290,24 +290,24 @@ def test_what_is_not_provided_any_more_goes(python_site: Site) -> None:
 
 
 @pytest.mark.parametrize("mode", ["bound", "portable"])
-def test_a_build_with_other_scripts(python_site: Site, mode: str) -> None:
-    dag_hash = provide(python_site)
-    environment = python_site.finish()
+def test_a_build_with_other_scripts(venv_site: Site, mode: str) -> None:
+    dag_hash = provide(venv_site)
+    environment = venv_site.finish()
     with_mode(environment, mode)
     sync(environment)
-    python_site.add(
+    venv_site.add(
         dag_hash,
-        python_site.library / "a-1.dist-info" / "entry_points.txt",
+        venv_site.library / "a-1.dist-info" / "entry_points.txt",
         "[console_scripts]\nother-run = a:main\n",
     )
     sync(environment)
     assert [name for name in bin_of(environment) if "-run" in name] == ["other-run"]
 
 
-def test_a_copy_is_reported_and_stays(python_site: Site) -> None:
-    provide(python_site)
-    provide(python_site, "pip", "25")
-    environment = python_site.finish()
+def test_a_copy_is_reported_and_stays(venv_site: Site) -> None:
+    provide(venv_site)
+    provide(venv_site, "pip", "25")
+    environment = venv_site.finish()
     sync(environment)
     for name in ("a-1", "pip-25"):
         shutil.rmtree(site_packages(environment) / f"{name}.dist-info")
@@ -387,10 +387,10 @@ def interrupt(environment: Environment) -> None:
     (directory / "_spack_pyvarium.pth").write_text("")
 
 
-def test_interrupted_writes_heal(python_site: Site) -> None:
-    provide(python_site)
-    provide(python_site, "b")
-    environment = python_site.finish()
+def test_interrupted_writes_heal(venv_site: Site) -> None:
+    provide(venv_site)
+    provide(venv_site, "b")
+    environment = venv_site.finish()
     sync(environment)
     before = contents(environment)
     interrupt(environment)
@@ -399,10 +399,10 @@ def test_interrupted_writes_heal(python_site: Site) -> None:
     assert not plan(environment)
 
 
-def test_what_stands_where_a_shim_goes(python_site: Site) -> None:
+def test_what_stands_where_a_shim_goes(venv_site: Site) -> None:
     """Left by an installation that was killed, or made by hand: no distribution, so no user's."""
-    provide(python_site)
-    environment = python_site.finish()
+    provide(venv_site)
+    environment = venv_site.finish()
     sync(environment)
     before = contents(environment)
     shim = site_packages(environment) / "a-1.dist-info"
@@ -411,7 +411,7 @@ def test_what_stands_where_a_shim_goes(python_site: Site) -> None:
     sync(environment)
     assert contents(environment) == before
     shutil.rmtree(shim)
-    elsewhere = python_site.root / "elsewhere"
+    elsewhere = venv_site.root / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kept").touch()
     shim.symlink_to(elsewhere)
@@ -470,25 +470,25 @@ def test_metadata_that_is_not_utf_8_and_a_huge_record(python_site: Site) -> None
     assert not plan(environment)
 
 
-def test_unreadable_metadata_is_one_line(python_site: Site) -> None:
-    python_site.install("py-a", "1")
-    entry_points = python_site.view / python_site.library / "a-1.dist-info" / "entry_points.txt"
+def test_unreadable_metadata_is_one_line(venv_site: Site) -> None:
+    venv_site.install("py-a", "1")
+    entry_points = venv_site.view / venv_site.library / "a-1.dist-info" / "entry_points.txt"
     entry_points.symlink_to("/nowhere")
     with pytest.raises(PyvariumError) as caught:
-        sync(python_site.finish())
+        sync(venv_site.finish())
     assert str(caught.value) == (
         f"{entry_points}: cannot be read (No such file or directory);"
         " run 'spack install --overwrite' for py-a@1"
     )
 
 
-def test_two_distributions_with_a_script_of_one_name(python_site: Site) -> None:
+def test_two_distributions_with_a_script_of_one_name(venv_site: Site) -> None:
     for name in ("a", "b"):
-        dag_hash = python_site.install(f"py-{name}", "1")
-        info = python_site.library / f"{name}-1.dist-info"
+        dag_hash = venv_site.install(f"py-{name}", "1")
+        info = venv_site.library / f"{name}-1.dist-info"
         text = f"[console_scripts]\nrun = {name}:main\n"
-        python_site.add(dag_hash, info / "entry_points.txt", text)
-    environment = python_site.finish()
+        venv_site.add(dag_hash, info / "entry_points.txt", text)
+    environment = venv_site.finish()
     sync(environment)
     assert not plan(environment)
 
@@ -512,6 +512,7 @@ def test_two_syncs_at_once(python_site: Site) -> None:
 def test_constraints_for_pip_in_a_path_with_blanks(tmp_path: Path) -> None:
     site = Site(tmp_path / "a b", HERE)
     site.add_python()
+    site.add_venv()
     provide(site)
     environment = site.finish()
     sync(environment)
@@ -543,9 +544,9 @@ def test_a_python_that_makes_no_venv(python_site: Site) -> None:
     assert refused(environment) == message.format("Permission denied")
 
 
-def test_bad_places(python_site: Site) -> None:
-    provide(python_site)
-    environment = python_site.finish()
+def test_bad_places(venv_site: Site) -> None:
+    provide(venv_site)
+    environment = venv_site.finish()
     environment.state.mkdir(parents=True)
     environment.wheels.touch()
     assert refused(environment).startswith(f"{environment.wheels}/a-1-0_")
@@ -564,16 +565,16 @@ def test_bad_places(python_site: Site) -> None:
     )
 
 
-def test_no_space(python_site: Site) -> None:
+def test_no_space(venv_site: Site) -> None:
     """Nothing is left half under its name, and the next sync does the rest."""
-    dag_hash = provide(python_site)
-    environment = python_site.finish()
+    dag_hash = provide(venv_site)
+    environment = venv_site.finish()
     sync(environment)
     shutil.rmtree(site_packages(environment) / "a-1.dist-info")
     text = METADATA.format("a", "1") + "Summary: " + "long" * 5000 + "\n"
-    (
-        python_site.prefixes[dag_hash] / python_site.library / "a-1.dist-info" / "METADATA"
-    ).write_text(text)
+    (venv_site.prefixes[dag_hash] / venv_site.library / "a-1.dist-info" / "METADATA").write_text(
+        text
+    )
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
@@ -619,9 +620,9 @@ def test_a_venv_that_is_read_only() -> None:
         )
 
 
-def test_the_keys_of_a_backend_are_for_these_wheels(python_site: Site) -> None:
-    provide(python_site)
-    environment = python_site.finish()
+def test_the_keys_of_a_backend_are_for_these_wheels(venv_site: Site) -> None:
+    provide(venv_site)
+    environment = venv_site.finish()
     environment.pyproject.write_text("[tool.poetry]\n")
     sync(environment)
     table: Any = loads(environment.pyproject.read_text())["tool"]["poetry"]["group"]["spack"]

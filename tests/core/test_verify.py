@@ -90,8 +90,8 @@ class Planted:
 
 
 @pytest.fixture
-def planted(python_site: Site) -> Planted:
-    return Planted(python_site)
+def planted(venv_site: Site) -> Planted:
+    return Planted(venv_site)
 
 
 def copy(planted: Planted) -> Expected:
@@ -244,9 +244,9 @@ def lock_of_other_versions(planted: Planted) -> Expected:
 
 
 def other_python(path: Path) -> None:
-    for name in ("python", "python3", f"python{HERE}"):
-        (path / "bin" / name).unlink()
-        (path / "bin" / name).symlink_to("/bin/sh")
+    for python in (path / "bin").glob("python*"):
+        python.unlink()
+        python.symlink_to("/bin/sh")
 
 
 def venv_of_ours_of_another_python(planted: Planted) -> Expected:
