@@ -35,7 +35,7 @@ from .lifecycle import (
     with_requires_python,
 )
 from .markers import environment_of as markers_of
-from .model import Backend, Environment, Skipped
+from .model import Backend, Environment, Inventory, Skipped
 from .project import Project
 from .toml_text import parse, value_at, with_strings, without
 from .versions import constraint
@@ -108,13 +108,15 @@ def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
     project = Project()
     if wish.source is not None:
         project = sources.read_project(wish.source, spack_api.load_yaml)
-    python = _python_spec(wish, project)
-    version = _ONE_PYTHON.fullmatch(python)
-    provided = inventory_of(Environment(wish.path, wish.path.name, None)).provided
+    if wish.keeps(wish.manifest):
+        inventory = inventory_of(Environment(wish.path, wish.path.name, None))
+    else:
+        python = _python_spec(wish, project)
+        version = _ONE_PYTHON.fullmatch(python)
+        inventory = Inventory((), (), version[1] if version else None)
     asked = [*project.requirements, *(one for group in project.groups.values() for one in group)]
-    chosen = choice.choose(
-        asked, spack_api.recipes(), provided, None, markers_of(version[1] if version else None)
-    )
+    markers = markers_of(inventory.python)
+    chosen = choice.choose(asked, spack_api.recipes(), inventory.provided, None, markers)
     refuse(chosen)
     backend = wish.backend or default_backend(wish.path, project.pyproject)
     if not skip_install:

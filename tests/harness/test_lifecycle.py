@@ -117,6 +117,7 @@ def test_each_half_gets_the_other(tmp_path: Path) -> None:
 def test_force_keeps_what_was_there(tmp_path: Path) -> None:
     new(tmp_path, "--backend", "uv")
     (tmp_path / "uv.lock").write_text("locked")
+    (tmp_path / "spack.lock").write_text("not read")
     (tmp_path / "pyproject.toml.bak").write_text("of before")
     before = texts(tmp_path)
     new(tmp_path, "--backend", "uv", "--force", "--python", "3.7")
@@ -124,6 +125,7 @@ def test_force_keeps_what_was_there(tmp_path: Path) -> None:
         "pyproject.toml": before["pyproject.toml"],
         "pyproject.toml.bak": "of before",
         "pyproject.toml.bak1": before["pyproject.toml"],
+        "spack.lock.bak": "not read",
         "spack.yaml": MANIFEST.format("python@3.7"),
         "spack.yaml.bak": before["spack.yaml"],
         "uv.lock.bak": "locked",
