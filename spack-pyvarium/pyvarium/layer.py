@@ -367,7 +367,9 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
         exact.pop()
     try:
         present = set(os.listdir(dist_info))
-        if any((f"{shim.dist_info}/{name}" in expected) != (name in present) for name in _TELLING):
+        # pip notes where it took a shim from, and does not go by it.
+        telling = _TELLING[:1] if layer.backend in (Backend.PIP, None) else _TELLING
+        if any((f"{shim.dist_info}/{name}" in expected) != (name in present) for name in telling):
             return False
         if "direct_url.json" in present:
             url = (dist_info / "direct_url.json").read_text(encoding="utf-8")

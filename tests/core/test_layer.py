@@ -635,3 +635,24 @@ def test_the_keys_of_a_backend_are_for_these_wheels(venv_site: Site) -> None:
     sync(environment)
     assert not direct_url.exists()
     assert not (environment.path / "poetry.toml").exists()
+
+
+def test_pip_may_note_where_a_shim_comes_from(venv_site: Site) -> None:
+    provide(venv_site)
+    environment = venv_site.finish()
+    settings = "[tool.pyvarium]\nbackend = '{}'\n"
+    environment.pyproject.write_text(settings.format("pip"))
+    sync(environment)
+    [wheel] = environment.wheels.iterdir()
+    direct_url = site_packages(environment) / "a-1.dist-info" / "direct_url.json"
+    for url, in_step in (
+        (wheel.as_uri(), True),
+        ("file:///elsewhere/a-1-py3-none-any.whl", False),
+    ):
+        direct_url.write_text(json.dumps({"archive_info": {}, "url": url}))
+        assert bool(plan(environment)) != in_step
+    sync(environment)
+    direct_url.write_text(json.dumps({"archive_info": {}, "url": wheel.as_uri()}))
+    environment.pyproject.write_text(settings.format("uv"))
+    sync(environment)
+    assert not direct_url.exists()
