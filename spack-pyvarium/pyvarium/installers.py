@@ -103,9 +103,14 @@ class Installer:
         return () if lock is None else lock.stale_shims(present)
 
     def is_locked(self) -> bool:
-        """Whether the lock is that of the project as it is; raises PyvariumError if unknown."""
+        """Whether the lock is that of the project as it is; raises PyvariumError if unknown.
+
+        The backends themselves do not see that a shim is made anew.
+        """
         if not self.locks:
             return True
+        if self._stale_shims():
+            return False
         command = self._command("check")
         code = self._run(command)
         if code not in (0, _NOT_LOCKED):

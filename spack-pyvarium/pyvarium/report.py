@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from .files import FileChange
-from .model import Distribution, Inventory, Provided, Skipped
+from .model import Backend, Distribution, Inventory, Provided, Skipped
 from .settings import Setting
 
 if TYPE_CHECKING:
@@ -241,6 +241,26 @@ def _changed_halves(
     lines = [f"{environment.path / 'spack.yaml'}: {spec} {done}\n" for spec in specs]
     lines += [f"{environment.pyproject}: {name} {done}\n" for name in projects]
     return "".join(lines)
+
+
+def locked(
+    environment: Environment,
+    backend: Optional[Backend],
+    difference: Optional[str],
+    as_json: bool,
+) -> Answer:
+    """The answer of ``lock``: ``difference`` says what is not locked as it is, if anything."""
+    code = DIFFERS if difference else OK
+    if as_json:
+        answer = {
+            "backend": backend.value if backend else None,
+            "difference": difference,
+            "locked": difference is None,
+            "path": str(environment.path),
+        }
+        return Answer(render_json(answer), (), code)
+    done = "in step; pip has no lock" if backend is Backend.PIP else "locked"
+    return Answer(f"{difference or f'{environment.path}: {done}'}\n", (), code)
 
 
 def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:

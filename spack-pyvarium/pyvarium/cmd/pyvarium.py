@@ -76,6 +76,7 @@ def setup_parser(subparser):
 
     lock = _add(commands, "lock", lock_environment)
     lock.add_argument("--check", action="store_true", help="write nothing; exit 3 if not locked")
+    lock.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     sync = _add(commands, "sync", sync_environment)
     sync.add_argument("--check", action="store_true", help="write nothing; exit 3 if out of step")
@@ -279,15 +280,13 @@ def lock_environment(args):
     environment = _environment()
     from pyvarium import lifecycle, report
 
+    difference = None
     if args.check:
         difference = lifecycle.lock_differs(environment, _session(args))
-        if difference:
-            return _print(report.Answer(difference + "\n", (), report.DIFFERS))
-        locks = lifecycle.chosen_backend(environment).value != "pip"
+        backend = lifecycle.chosen_backend(environment)
     else:
-        locks = lifecycle.lock(environment, _session(args)).value != "pip"
-    done = "locked" if locks else "in step; pip has no lock"
-    return _print(report.Answer("%s: %s\n" % (environment.path, done)))
+        backend = lifecycle.lock(environment, _session(args))
+    return _print(report.locked(environment, backend, difference, args.json))
 
 
 def sync_environment(args):
