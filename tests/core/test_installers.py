@@ -36,7 +36,7 @@ PROGRAM = """\
 #!/bin/sh
 echo "$(basename "$0") $*" >> calls
 echo "$VIRTUAL_ENV ${PYTHONPATH-unset}" > environ
-cp pyproject.toml was; echo spoilt >> pyproject.toml; echo spoilt > uv.lock
+cp pyproject.toml was; echo spoilt >> pyproject.toml; echo '# spoilt' > uv.lock
 exit "$(cat code)"
 """
 
