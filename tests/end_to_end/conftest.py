@@ -74,8 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sequences",
         type=int,
         metavar="N",
-        help="how many random sequences of operations for each installer (default: 1 where views"
-        " link files, else none; with --thorough 5)",
+        help="how many random sequences of operations for each installer (default: none; with"
+        " --thorough 2)",
     )
     group.addoption(
         "--seed", type=int, default=0, metavar="N", help="the seed of the first of them"
@@ -162,6 +162,13 @@ def spack(prepared: Spack, tmp_path: Path) -> Spack:
     write_configuration(spack)
     spack.configure("upstreams", f"upstreams:\n  host:\n    install_tree: {prepared.store}\n")
     return spack.with_environ(SPACK_USER_CONFIG_PATH=str(spack.configuration))
+
+
+@pytest.fixture
+def on_one_spack(prepared: Spack, request: pytest.FixtureRequest) -> None:
+    """Skips what takes long and does not depend on the release, on half of them."""
+    if prepared.links_directories and not request.config.getoption("thorough"):
+        pytest.skip("by default only where views link files")
 
 
 @pytest.fixture

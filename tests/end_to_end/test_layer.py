@@ -50,17 +50,15 @@ ADD = {
 }
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_resolution(
     prepared: Spack,
     spack: Spack,
     new_environment: NewEnvironment,
     installer: Installer,
     pip: Installer,
-    request: pytest.FixtureRequest,
 ) -> None:
     """Versions are chosen that suit what is provided, and nothing in place of it."""
-    if spack.links_directories and not request.config.getoption("thorough"):
-        pytest.skip("by default only where views link files")
     project = PROJECT.replace('["webby"]', json.dumps(ADDONS))
     environment = layered(new_environment, spack, installer, project=project)
     layer = Layer.of(environment, pip, prepared.store, spack.store)
@@ -174,6 +172,7 @@ def one_line(array: re.Match[str]) -> str:
     return re.sub(r"\s+", " ", array[0]).replace(", ]", "]").replace("[ ", "[")
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_switches(
     prepared: Spack,
     spack: Spack,
