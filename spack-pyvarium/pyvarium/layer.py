@@ -364,7 +364,7 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
     expected = _installed_files(shim, layer)
     exact = [f"{shim.dist_info}/{name}" for name in (*shim.files, "INSTALLER")]
     if f"{shim.dist_info}/RECORD" in expected:  # Else INSTALLER tells who does not uninstall it.
-        exact.pop()
+        del expected[exact.pop()]  # Older PDMs write none.
     try:
         present = set(os.listdir(dist_info))
         # pip notes where it took a shim from, and does not go by it.

@@ -656,3 +656,14 @@ def test_pip_may_note_where_a_shim_comes_from(venv_site: Site) -> None:
     environment.pyproject.write_text(settings.format("uv"))
     sync(environment)
     assert not direct_url.exists()
+
+
+@pytest.mark.parametrize("mode", ["bound", "portable"])
+def test_an_installer_may_leave_out_its_name(venv_site: Site, mode: str) -> None:
+    """But not where that is what keeps others from uninstalling it."""
+    provide(venv_site)
+    environment = venv_site.finish()
+    with_mode(environment, mode)
+    sync(environment)
+    (site_packages(environment) / "a-1.dist-info" / "INSTALLER").unlink()
+    assert bool(plan(environment)) == (mode == "portable")

@@ -102,7 +102,8 @@ def test_plain_pins_do_not_hold(
 class Cell:
     """What came of one operation; ``state`` is that after what was copied was removed again.
 
-    ``shadowed`` are the projects that ``verify`` names, ``faults`` the codes of all else.
+    ``upper`` are the projects that stand in the venv besides the provided ones, nothing where the
+    operation failed; ``shadowed`` those that ``verify`` names, ``faults`` the codes of all else.
     """
 
     succeeded: bool
@@ -143,7 +144,8 @@ def test_layer_holds(
     for operation, commands in operations.items():
         with put_back(environment):
             done = installer(environment, *commands, spack=spack)
-            upper, state = layer.upper, layer.look()
+            upper = layer.upper if done.code == 0 else ()
+            state = layer.look()
             verified = installer(environment, "spack pyvarium verify --json")
             faults = json.loads(verified.out)["faults"]
             assert verified.code == (3 if faults else 0)
@@ -169,9 +171,10 @@ def expected_of(tool: str, mode: str, operation: str, layer: Layer) -> Cell:
     copies = tuple(sorted(layer.provided)) if copied else ()
     # A tool makes a venv without the path file of the layer; pip makes none.
     anew = operation == "recreate" and tool != "pip"
+    refused = operation in REFUSED.get((mode, tool), ())
     return Cell(
-        operation not in REFUSED.get((mode, tool), ()),
-        upper_after(tool, mode, operation),
+        not refused,
+        () if refused else upper_after(tool, mode, operation),
         copies,
         copies,
         frozenset(["out-of-step"] if anew else []),
