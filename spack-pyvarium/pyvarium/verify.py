@@ -214,7 +214,10 @@ def _in_layer(plan: LayerPlan) -> Iterator[Fault]:
                 continue  # Written again with the path file, which is reported below.
             reason = "is changed" if path.exists() else "is missing"
             yield Fault(Code.MISSING_SHIM, str(path), reason, _FIX)
+        copied = {copy.name for copy in plan.copies}
         for path in plan.stale:
+            if canonicalize_name(path.name.partition("-")[0]) in copied:
+                continue  # The shim beside a copy is reported as one of two.
             yield Fault(Code.OUT_OF_STEP, str(path), "is of a former sync", _SYNC)
         for change in (*plan.archives, *plan.files):
             if change and change.path != plan.layer.record:
