@@ -398,8 +398,6 @@ def _files(layer: Layer, wheels: Mapping[str, str], *, in_venv: bool) -> Iterato
     environment = layer.environment
     relative = not environment.venv.is_symlink()
     texts = {layer.site_packages / PATH_FILE: _path_lines(layer, relative=relative)}
-    if not (in_venv and (environment.venv / ".gitignore").exists()):  # A tool may have its own.
-        texts[environment.venv / ".gitignore"] = "*\n"
     if layer.mode is Mode.BOUND:
         pip_constraints = environment.state / "pip-constraints.txt"
         lines = [
@@ -477,6 +475,8 @@ def _make_venv(layer: Layer, run: Runner) -> None:
             f"{venv}: cannot be made by {' '.join(command[:5])}"
             f" ({reason}); mend this python or choose another one"
         )
+    with contextlib.suppress(FileExistsError):  # Since 3.13 python itself writes it.
+        _write_new(f"{venv}/.gitignore", b"*\n", 0o666)
 
 
 def _bring_pip(layer: Layer, run: Runner) -> Iterator[Skipped]:
