@@ -206,15 +206,20 @@ def test_interrupted(equipped: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-tiny@1.0", pyproject='[tool.pyvarium]\nbackend = "uv"\n')
     before = files_of(environment)
     command = ("-D", environment.path, "pyvarium", "add", "py-facets")
-    process = equipped.start(*command, start_new_session=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line == "==> spack install\n":
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    done = finish(process)
     kept = f"==> {environment.path}: spack.yaml and spack.lock are as they were\n"
-    assert done.code != 0
+    for _ in range(5):
+        process = equipped.start(*command, start_new_session=True)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line == "==> spack install\n":
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        done = finish(process)
+        assert done.code != 0
+        if kept in done.err:
+            break
+        for name, data in before.items():  # Spack was quicker, as on a busy machine: once more.
+            (environment.path / name).write_bytes(data)
     assert kept in done.err
     assert files_of(environment) == before
 
