@@ -308,7 +308,7 @@ LINE = st.one_of(
         ["Requires-Dist: c<2", "Requires-Dist: d>=1; extra == 'x'", "Provides-Extra: x"]
         + ["Summary: x\n  y", "no header", "Classifier: A :: B", "Requires-Python: >=3"]
     ),
-    st.text(st.characters(exclude_characters="\r"), max_size=8),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=8),
 )
 VERSION = st.sampled_from(["1.0", "1!2.0", "1.0+local.1", "1.0.dev0", "2.0rc1.post1"])
 
@@ -317,7 +317,7 @@ VERSION = st.sampled_from(["1.0", "1!2.0", "1.0+local.1", "1.0.dev0", "2.0rc1.po
     st.sampled_from(["a", "a-b", "a1-b2-c3"]),
     VERSION,
     st.lists(LINE, max_size=4),
-    st.text(max_size=20),
+    st.text(st.characters(codec="utf-8"), max_size=20),
     st.lists(st.builds(Script, st.sampled_from(["x", "y-z.py", "f+"]), st.binary(max_size=9))),
 )
 def test_every_shim_is_a_wheel(
