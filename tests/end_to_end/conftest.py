@@ -172,6 +172,13 @@ def on_one_spack(prepared: Spack, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
+def thoroughly(request: pytest.FixtureRequest) -> None:
+    """Skips what only ``--thorough`` takes the time for: the core has tests of the same."""
+    if not request.config.getoption("thorough"):
+        pytest.skip("not asked for by --thorough")
+
+
+@pytest.fixture
 def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
     """Makes environments in a directory of the test's own."""
     return NewEnvironment(tmp_path, prepared.recorded)

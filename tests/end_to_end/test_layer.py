@@ -96,6 +96,7 @@ def listed(command: List[str], environ: Mapping[str, str]) -> Dict[str, str]:
     }
 
 
+@pytest.mark.usefixtures("on_one_spack")
 @pytest.mark.parametrize("view", ["true", "false"])
 def test_right_after_sync(
     view: str,
@@ -172,7 +173,7 @@ def one_line(array: re.Match[str]) -> str:
     return re.sub(r"\s+", " ", array[0]).replace(", ]", "]").replace("[ ", "[")
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("thoroughly")
 def test_switches(
     prepared: Spack,
     spack: Spack,

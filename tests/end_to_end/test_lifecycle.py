@@ -65,8 +65,11 @@ def test_new_beside_a_manifest(
     index: Index,
     pip: Installer,
     tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """A clone with spack.yaml and spack.lock becomes a working environment by one command."""
+    if prepared.links_directories and backend != "uv":
+        request.getfixturevalue("thoroughly")
     environment = new_environment(*SPECS_ON_INDEX, pyproject=None)
     source = tmp_path / "pyproject.toml"
     own = OWN_WORDS.get(backend, "").format(index=index.url)
@@ -90,6 +93,7 @@ def test_new_beside_a_manifest(
     assert faults(equipped, environment) == {}
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-tiny@1.0", "py-site-only", pyproject=None)
     manifest, project = environment.path / "spack.yaml", environment.pyproject
@@ -163,6 +167,7 @@ def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     assert faults(equipped, environment) == {}
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_activate(equipped: Spack, new_environment: NewEnvironment, tmp_path: Path) -> None:
     """A named environment, in the system's own shell: alone, then after Spack's activation."""
     environment = new_environment("py-tensors", name="environments/mine", pyproject=None)
@@ -201,6 +206,7 @@ def test_activate(equipped: Spack, new_environment: NewEnvironment, tmp_path: Pa
     assert after == [*by_spack, *active, *by_spack]
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_interrupted(equipped: Spack, new_environment: NewEnvironment) -> None:
     """Whoever interrupts Spack before it has concretized finds the manifest as it was."""
     environment = new_environment("py-tiny@1.0", pyproject='[tool.pyvarium]\nbackend = "uv"\n')
