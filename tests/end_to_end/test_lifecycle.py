@@ -68,7 +68,7 @@ def test_new_beside_a_manifest(
     request: pytest.FixtureRequest,
 ) -> None:
     """A clone with spack.yaml and spack.lock becomes a working environment by one command."""
-    if prepared.links_directories and backend != "uv":
+    if backend != "uv":
         request.getfixturevalue("thoroughly")
     environment = new_environment(*SPECS_ON_INDEX, pyproject=None)
     source = tmp_path / "pyproject.toml"

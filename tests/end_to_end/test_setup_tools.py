@@ -96,6 +96,7 @@ def test_what_cannot_be_installed(spack: Spack) -> None:
     assert [path.name for path in spack.root.iterdir() if path.name != "config"] == ["venv"]
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_set_up_a_spack(spack: Spack) -> None:
     """One that runs our command at once; cloned from the clones that are here."""
     if spack.release != "v1.1.0":
