@@ -94,7 +94,10 @@ class Installer:
             self._do("lock", *(word for name in stale for word in ("--upgrade-package", name)))
         elif stale and self.backend is Backend.PDM:
             self._do("refresh", *stale)
-        self._do("lock")
+        lock = locks.read_lock(self.environment, self.backend)
+        # After an 'add' before any lock PDM would leave out the group of Spack's for good.
+        lacks = lock is not None and lock.groups is not None and NAME not in lock.groups
+        self._do("lock", *(("--group", ":all") if lacks else ()))
 
     def _stale_shims(self) -> Tuple[str, ...]:
         lock = locks.read_lock(self.environment, self.backend)

@@ -19,7 +19,7 @@ from .errors import PyvariumError
 from .files import read_optional
 from .model import Backend, Environment, Pin
 from .shims import WHEEL_NAME
-from .toml_text import parse
+from .toml_text import parse, value_at
 
 
 def path_of(environment: Environment, backend: Optional[Backend]) -> Optional[Path]:
@@ -30,10 +30,14 @@ def path_of(environment: Environment, backend: Optional[Backend]) -> Optional[Pa
 
 @dataclass(frozen=True)
 class Lock:
-    """What is locked: the versions, by project, and the file names of shims."""
+    """What is locked: the versions, by project, and the file names of shims.
+
+    ``groups`` are those that PDM has locked, and goes on to lock; None where it does not say.
+    """
 
     versions: Mapping[str, FrozenSet[str]]
     shims: FrozenSet[str]
+    groups: Optional[FrozenSet[str]] = None
 
     def holds(self, pin: Pin) -> bool:
         return pin.version in self.versions.get(pin.name, ())
@@ -58,8 +62,10 @@ def read_lock(environment: Environment, backend: Optional[Backend]) -> Optional[
 def parse_lock(text: str, subject: str) -> Lock:
     """Parse a lock; raises PyvariumError where the file is none."""
     versions: Dict[str, Set[str]] = {}
+    data = parse(text, subject)
+    groups = value_at(data, ("metadata", "groups"))
     try:
-        for package in parse(text, subject).get("package", ()):
+        for package in data.get("package", ()):
             found = versions.setdefault(canonicalize_name(package["name"]), set())
             if "version" in package:  # uv: not for a project of dynamic version.
                 found.add(str(Version(package["version"])))
@@ -68,4 +74,5 @@ def parse_lock(text: str, subject: str) -> Lock:
     return Lock(
         {name: frozenset(found) for name, found in versions.items()},
         frozenset(WHEEL_NAME.findall(unquote(text))),  # In a URL, ``+`` is quoted.
+        None if groups is None else frozenset(map(str, groups)),
     )

@@ -179,3 +179,21 @@ def test_who_asks_for_a_project(
     environment = Environment(tmp_path, "work", ())
     environment.pyproject.write_text(PROJECT)
     assert (depends_on(environment, name), group_with(environment, name)) == (depends, group)
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        ('["default"]', "pdm lock --update-reuse --group :all"),
+        ('["default", "spack"]', "pdm lock --update-reuse"),
+    ],
+    ids=["without-ours", "with-ours"],
+)
+def test_a_lock_of_pdm_gets_our_group(
+    groups: str, words: str, new_installer: NewInstaller
+) -> None:
+    installer = new_installer(Backend.PDM)
+    lock = installer.environment.path / "pdm.lock"
+    lock.write_text(f"[metadata]\ngroups = {groups}\n")
+    installer.lock()
+    assert calls(installer) == [words]
