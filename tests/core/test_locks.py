@@ -57,7 +57,8 @@ files = [{{ url = "file:///x%20y/wheels/{SHIM.replace("+", "%2B")}", hash = "sha
 )
 def test_the_lock_of_each_backend(text: str, versions: object) -> None:
     lock = parse_lock(text, "x.lock")
-    assert lock == Lock(versions, frozenset([SHIM]))  # type: ignore[arg-type]
+    assert (lock.versions, lock.shims) == (versions, frozenset([SHIM]))
+    assert lock.groups == (frozenset(["default"]) if "groups = " in text else None)
     assert (lock.holds(Pin("a-b", "1.0+x")), lock.holds(Pin("a-b", "1.0"))) == (True, False)
     assert lock.holds(Pin("c", "1")) is False
     assert (lock.stale_shims([SHIM]), lock.stale_shims([])) == ((), ("a-b",))
