@@ -134,7 +134,7 @@ def test_layer_holds(
         operations = {name: operations[name] for name in ("add", "reinstall")}
     elif not (spack.links_directories or thorough):
         pytest.skip("by default only where views link directories")
-    elif installer.tool in ("poetry", "pdm") and not thorough:  # Slow ones.
+    elif installer.tool != "uv" and not thorough:  # They are slow.
         operations = {one: operations[one] for one in ("add", "update", "reinstall", "recreate")}
     environment = layered(new_environment, spack, installer, mode)
     layer = Layer.of(environment, pip, prepared.store, spack.store)

@@ -247,6 +247,7 @@ def one_line(done: Done) -> str:
 # Installed into the Python that runs Spack ------------------------------------------------------
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_pip_install_and_uninstall(spack: Spack, wheel: Path, tmp_path: Path) -> None:
     before = tree(spack.configuration)
     run(sys.executable, "-m", "venv", tmp_path / "venv")
