@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
 import pytest
-from spacks import PYPROJECT, NewEnvironment, Spack, fill, finish, wait_for_reader, write
+from spacks import (
+    PYPROJECT,
+    NewEnvironment,
+    Spack,
+    fill,
+    finish,
+    heed_interrupts,
+    wait_for_reader,
+    write,
+)
 
 #: A table header that does not end.
 MALFORMED = "[project\n"
@@ -282,11 +291,6 @@ def test_off_by_admin(spack: Spack, new_environment: NewEnvironment) -> None:
     spack = spack.with_environ(SPACK_SYSTEM_CONFIG_PATH=str(system), SPACK_PYVARIUM="all")
     done = spack("-D", environment.path, "install")
     assert (done.said, environment.text) == ([], PYPROJECT)
-
-
-def heed_interrupts() -> None:
-    """A shell starts what runs in the background with interrupts ignored, and children inherit."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_interrupted_install(spack: Spack, new_environment: NewEnvironment) -> None:

@@ -18,7 +18,7 @@ from typing import Callable, Dict
 import pytest
 from index import Index
 from installers import HOLDS, NEWEST, OWN_WORDS, SPECS_ON_INDEX, Installer, Layer
-from spacks import Done, Environment, NewEnvironment, Spack, finish, write
+from spacks import Done, Environment, NewEnvironment, Spack, finish, heed_interrupts, write
 
 WEBBY = {
     "reason": "Spack has no recipe for it",
@@ -214,7 +214,7 @@ def test_interrupted(equipped: Spack, new_environment: NewEnvironment) -> None:
     command = ("-D", environment.path, "pyvarium", "add", "py-facets")
     kept = f"==> {environment.path}: spack.yaml and spack.lock are as they were\n"
     for _ in range(5):
-        process = equipped.start(*command, start_new_session=True)
+        process = equipped.start(*command, start_new_session=True, preexec_fn=heed_interrupts)
         assert process.stderr is not None
         for line in process.stderr:
             if line == "==> spack install\n":
