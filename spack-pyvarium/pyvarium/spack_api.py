@@ -24,8 +24,11 @@ import spack.environment
 import spack.error
 import spack.paths
 import spack.repo
+import spack.schema.environment
 import spack.spec
 import spack.store
+import spack.user_environment
+import spack.util.environment
 import spack.util.spack_yaml
 
 from . import foreground
@@ -43,6 +46,7 @@ from .settings import (
     resolve_policy,
     tool_key,
 )
+from .variables import HIDING, Action, Change
 
 if TYPE_CHECKING:
     from .choice import Recipe, Recipes
@@ -79,18 +83,74 @@ def require_environment() -> Environment:
 def _environment(active: Any) -> Environment:
     path = Path(active.path)
     views = active.views
-    # Python imports from the default view; another one counts only where there is no default.
-    if spack.environment.default_view_name in views:
-        chosen = (views[spack.environment.default_view_name],)
-    else:
-        chosen = tuple(views.values())[:1]
-    return Environment(path, path.name, tuple(Path(view.root) for view in chosen), locate)
+    name = _view_name(active)
+    chosen = () if name is None else (Path(views[name].root),)
+    return Environment(path, path.name, chosen, locate)
+
+
+def _view_name(active: Any) -> Optional[str]:
+    """The view that python imports from: the default one, or another where there is no default."""
+    default = str(spack.environment.default_view_name)
+    return default if default in active.views else next(iter(active.views), None)
 
 
 def locate(dag_hash: str) -> Optional[Path]:
     """The prefix of an installed spec, in this store or in an upstream."""
     _, record = spack.store.STORE.db.query_by_spec_hash(dag_hash)
     return Path(record.path) if record and record.installed and record.path else None
+
+
+def variable_changes(path: Path) -> Tuple[Change, ...]:
+    """What an environment changes in a shell: what ``spack env activate`` would, by Spack itself.
+
+    That is ``env_vars`` of its configuration, the directories of its view, and what the recipes
+    set. What would hide the upper layer is left out. Raises PyvariumError.
+    """
+    modifications = spack.util.environment.EnvironmentModifications()
+    try:
+        with spack.environment.Environment(str(path)) as active:
+            if "env_vars" in spack.config.SECTION_SCHEMAS:  # Since 1.0.
+                entries = spack.config.get("env_vars") or {}
+                modifications.extend(spack.schema.environment.parse(entries))
+            view = _view_name(active)
+            with spack.store.STORE.db.read_transaction():
+                if view is not None:
+                    active.add_view_to_env(modifications, view)
+                else:
+                    specs = [one for one in active.concrete_roots() if one.installed]
+                    modifications.extend(
+                        spack.user_environment.environment_modifications_for_specs(*specs)
+                    )
+    except spack.error.SpackError as error:
+        raise PyvariumError(f"{path}: {' '.join(str(error).split())}; mend spack.yaml") from None
+    changes = reversed(list(_changes(modifications.env_modifications)))
+    return tuple(reversed(dict.fromkeys(changes)))  # The last of equal ones decides their order.
+
+
+def _changes(modifications: Sequence[Any]) -> Iterator[Change]:
+    for one in modifications:
+        action = _ACTIONS.get(type(one).__name__)
+        if action is not None and one.name not in HIDING:
+            value = one.value if action is not Action.UNSET else ""
+            entries = [str(one) for one in (value if isinstance(value, list) else [value])]
+            if action in (Action.PREPEND, Action.APPEND) and os.path.isabs(entries[0]):
+                entries = [os.path.normpath(entry) for entry in entries]
+            yield Change(one.name, action, one.separator.join(entries), one.separator)
+
+
+#: What Spack calls a change of a variable; others only put a list in order.
+_ACTIONS = {
+    "SetEnv": Action.SET,
+    "SetPath": Action.SET,
+    "UnsetEnv": Action.UNSET,
+    "PrependPath": Action.PREPEND,
+    "AppendPath": Action.APPEND,
+    "AppendFlagsEnv": Action.APPEND,
+    "RemovePath": Action.REMOVE,
+    "RemoveFirstPath": Action.REMOVE,
+    "RemoveLastPath": Action.REMOVE,
+    "RemoveFlagsEnv": Action.REMOVE,
+}
 
 
 def forced_policy() -> Optional[Setting[Policy]]:
