@@ -64,9 +64,9 @@ def read_optional(path: Path) -> Optional[bytes]:
 def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> None:
     """Replace a file in one step: whoever looks sees all of the old or all of the new.
 
-    Makes a missing directory, keeps the mode of an existing file and follows a link to the file
-    behind it. Raises FileError, and then the old file stands as it was; also where it no longer
-    holds what was ``expected``, as when an editor saved it meanwhile.
+    Makes a missing directory, keeps mode and group of an existing file and follows a link to the
+    file behind it. Raises FileError, and then the old file stands as it was; also where it no
+    longer holds what was ``expected``, as when an editor saved it meanwhile.
     """
     target = Path(os.path.realpath(path))
     temporary = None
@@ -79,6 +79,7 @@ def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> N
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            _keep_group(file.fileno(), target)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         if read_optional(path) != expected:
@@ -149,6 +150,14 @@ def _mode_for(target: Path) -> int:
         umask = os.umask(0)
         os.umask(umask)
         return 0o666 & ~umask
+
+
+def _keep_group(descriptor: int, target: Path) -> None:
+    """Give a new file the group of the one that it replaces, as far as its writer may."""
+    with contextlib.suppress(OSError):  # There is none, or the writer is not in its group.
+        group = target.stat().st_gid
+        if group != os.fstat(descriptor).st_gid:
+            os.fchown(descriptor, -1, group)
 
 
 def _remedy(error: OSError, otherwise: str = "make it writable") -> str:

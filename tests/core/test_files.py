@@ -47,6 +47,20 @@ def test_leaves_alone_what_another_program_has_changed(tmp_path: Path) -> None:
     assert (file.read_bytes(), os.listdir(tmp_path)) == (b"edited", ["file"])
 
 
+def test_keeps_the_group(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    others = [group for group in os.getgroups() if group != file.stat().st_gid]
+    if os.geteuid() == 0:
+        others.append(64002)
+    if not others:
+        pytest.skip("whoever runs this is in one group only")
+    os.chown(file, -1, others[-1])
+    file.chmod(0o660)
+    write_atomically(file, b"new", expected=b"old")
+    assert (file.stat().st_gid, stat.S_IMODE(file.stat().st_mode)) == (others[-1], 0o660)
+
+
 def test_leaves_a_read_only_file_alone(tmp_path: Path) -> None:
     """Also for root, and although the directory would allow a replacement."""
     file = tmp_path / "file"
