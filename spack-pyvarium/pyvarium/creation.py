@@ -18,7 +18,7 @@ from typing import Optional, Sequence, Tuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from . import choice, files, locks, pyproject, sources, spack_api
+from . import choice, files, locks, lower, pyproject, sources, spack_api
 from .choice import Choice
 from .errors import FileError, PyvariumError
 from .files import FileChange
@@ -34,6 +34,7 @@ from .lifecycle import (
     refuse,
     with_requires_python,
 )
+from .lower import Lower
 from .markers import environment_of as markers_of
 from .model import Backend, Environment, Inventory, Skipped
 from .project import Project
@@ -43,7 +44,7 @@ from .versions import constraint
 MANIFEST = """\
 # What Spack installs in this environment; 'spack pyvarium add' chooses what belongs here.
 spack:
-  specs:{specs}
+{lower}  specs:{specs}
   view: true
   concretizer:
     unify: true
@@ -69,6 +70,7 @@ class Wish:
     backend: Optional[Backend] = None
     python: Optional[str] = None
     source: Optional[Path] = None
+    on: Optional[str] = None
     force: bool = False
 
     @property
@@ -105,11 +107,14 @@ def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
     any source. Nothing is written before all that was said is understood.
     """
     wish = _with_own_source(_checked(wish))
+    below = lower.find(wish.on) if wish.on is not None else None
     project = Project()
     if wish.source is not None:
         project = sources.read_project(wish.source, spack_api.load_yaml)
     if wish.keeps(wish.manifest):
         inventory = inventory_of(Environment(wish.path, wish.path.name, None))
+    elif below is not None:
+        inventory, python = below.inventory, None
     else:
         python = _python_spec(wish, project)
         version = _ONE_PYTHON.fullmatch(python)
@@ -138,7 +143,8 @@ def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
         _set_aside(wish, backend, session)
     _write(wish.pyproject, text)
     if not wish.manifest.exists():
-        _write(wish.manifest, render_manifest([python, *specs], wish.python == EXTERNAL))
+        asked_for = [*([python] if python else []), *specs]
+        _write(wish.manifest, render_manifest(asked_for, wish.python == EXTERNAL, below))
     elif specs:
         spack_api.change_manifest(wish.path, add=specs)
         session.report(f"{wish.manifest}: {', '.join(specs)} added")
@@ -161,6 +167,12 @@ def _checked(wish: Wish) -> Wish:
         raise PyvariumError(
             f"{wish.manifest}: is there already and chooses its python; leave out --python, or"
             " add --force to make it anew"
+        )
+    if wish.on is not None and (manifest or wish.python is not None):
+        raise PyvariumError(
+            f"{wish.manifest}: is there already; leave out --on, or add --force to make it anew"
+            if manifest
+            else f"--on {wish.on}: brings its python; leave out --python"
         )
     if project and wish.source is not None and not _is_same(wish.source, wish.pyproject):
         raise PyvariumError(
@@ -219,10 +231,13 @@ def _python_spec(wish: Wish, project: Project) -> str:
     return f"python@{found.text}" if found.text else "python"
 
 
-def render_manifest(specs: Sequence[str], external_python: bool) -> str:
-    """A new manifest of these specs."""
-    lines = "".join(f"\n  - {_quoted(spec)}" for spec in specs)
-    return MANIFEST.format(specs=lines) + (EXTERNAL_PYTHON if external_python else "")
+def render_manifest(
+    specs: Sequence[str], external_python: bool, below: Optional[Lower] = None
+) -> str:
+    """A new manifest of these specs, on top of what is below."""
+    lines = "".join(f"\n  - {_quoted(spec)}" for spec in specs) or " []"
+    text = MANIFEST.format(specs=lines, lower=below.render() if below else "")
+    return text + (EXTERNAL_PYTHON if external_python else "")
 
 
 def _quoted(spec: str) -> str:

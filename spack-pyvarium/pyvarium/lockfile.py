@@ -11,13 +11,14 @@ where a dependency keeps its types. Earlier formats are refused: Spack itself up
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterator, Mapping, Optional, Tuple
 
 from .errors import LockfileError
 
 OLDEST, NEWEST = 4, 8
+INCLUDED = "include_concrete"
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Lockfile:
-    """The concrete specs of an environment by DAG hash, those of included environments too."""
+    """The concrete specs of an environment by DAG hash, those of included environments too.
+
+    ``included`` are the roots of each environment that was included, by its path.
+    """
 
     roots: FrozenSet[str]
     nodes: Mapping[str, Node]
+    included: Mapping[str, FrozenSet[str]] = field(default_factory=dict)
 
     def runtime(self) -> FrozenSet[str]:
         """Hashes of the roots and of all that they need to link or run: no build dependency."""
@@ -86,6 +91,10 @@ def parse_lockfile(text: str, subject: str = "spack.lock") -> Lockfile:
             for part in _parts(data)
             for dag_hash, entry in part["concrete_specs"].items()
         }
+        included = {
+            str(path): frozenset(root["hash"] for root in part["roots"])
+            for path, part in data.get(INCLUDED, {}).items()
+        }
         needed = set(roots).union(*(node.needs for node in nodes.values()))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise LockfileError(
@@ -98,7 +107,7 @@ def parse_lockfile(text: str, subject: str = "spack.lock") -> Lockfile:
             f"{subject}: names {missing[0]!r}, which it does not hold;"
             " run 'spack concretize --force' to write it anew"
         )
-    return Lockfile(roots, nodes)
+    return Lockfile(roots, nodes, included)
 
 
 def _is_newer(version: object) -> bool:
@@ -106,9 +115,9 @@ def _is_newer(version: object) -> bool:
 
 
 def _parts(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The lockfile itself, then the environments that ``include_concrete`` put into it."""
+    """The lockfile itself, then the environments that it includes."""
     yield {"roots": data["roots"], "concrete_specs": data.get("concrete_specs", {})}
-    for included in data.get("include_concrete", {}).values():
+    for included in data.get(INCLUDED, {}).values():
         yield from _parts(included)
 
 

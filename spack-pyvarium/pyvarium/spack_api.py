@@ -471,6 +471,26 @@ def named_directory(name: str) -> Path:
         raise PyvariumError(f"--name {reason}; use another name") from None
 
 
+def named_environment(name: str) -> Optional[Path]:
+    """The directory of a named environment; None where there is none."""
+    with contextlib.suppress(spack.error.SpackError, ValueError):  # Not every name can be one.
+        if spack.environment.exists(name):
+            return Path(spack.environment.root(name))
+    return None
+
+
+def included_environment(path: Path) -> Tuple[str, Path]:
+    """By which key a manifest includes a concrete environment, and which path stands there."""
+    if hasattr(spack.environment.environment, "manifest_include_name"):  # Since 1.3.
+        return "include", path / "spack.lock"
+    return "include_concrete", path
+
+
+def store() -> Path:
+    """The directory that this Spack installs into."""
+    return Path(spack.store.parse_install_tree(spack.config.get("config"))[0])
+
+
 def roots(path: Path) -> Tuple[str, ...]:
     """The specs that the manifest of an environment asks for; raises PyvariumError."""
     try:
@@ -511,10 +531,9 @@ def change_manifest(
 
 def selector(path: Path) -> str:
     """What selects an environment on Spack's command line, in words for the user."""
-    with contextlib.suppress(spack.error.SpackError, ValueError):  # Not every name can be one.
-        named = spack.environment.root(path.name)
-        if os.path.realpath(named) == os.path.realpath(path):
-            return f"-e {shlex.quote(path.name)}"
+    named = named_environment(path.name)
+    if named is not None and os.path.realpath(named) == os.path.realpath(path):
+        return f"-e {shlex.quote(path.name)}"
     return f"-D {shlex.quote(str(path))}"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
 from . import backends, files, layer, pins, pyproject, settings
-from .errors import ProvidedError, PyprojectError
+from .errors import FileError, ProvidedError, PyprojectError
 from .files import FileChange
 from .layer import Layer, LayerPlan
 from .lockfile import read_lockfile
@@ -71,7 +71,19 @@ class Plan:
 def sync(
     environment: Environment, defaults: Optional[Defaults] = None, *, thorough: bool = True
 ) -> Plan:
-    """Write what is out of step, under the environment's lock, and return what that was."""
+    """Write what is out of step, under the environment's lock, and return what that was.
+
+    In an environment of somebody else's nothing is written, nor need be where it is in step.
+    """
+    if not os.access(environment.path, os.W_OK):
+        changes = plan(environment, defaults, thorough=thorough)
+        if changes:
+            raise FileError(
+                f"{environment.path}: is out of step, and read-only; have its owner run 'spack"
+                f" pyvarium sync', or build on it by 'spack pyvarium new DIR --on"
+                f" {environment.path}'"
+            )
+        return changes
     with files.locked(environment.state / "lock"):
         changes = plan(environment, defaults, thorough=thorough)
         changes.pyproject.write()

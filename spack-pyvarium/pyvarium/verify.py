@@ -27,9 +27,10 @@ from packaging.utils import canonicalize_name
 
 from . import locks, sync
 from .distributions import headers, metadata_file, metadata_paths, read_distribution
-from .errors import FileError, MetadataError, StaleViewError
+from .errors import FileError, LockfileError, MetadataError, StaleViewError
 from .files import read_optional
 from .layer import LayerPlan
+from .lockfile import read_lockfile
 from .markers import applies, environment_of
 from .model import Distribution, Environment, Inventory, Provided
 from .settings import Defaults
@@ -47,6 +48,7 @@ class Code(str, enum.Enum):
     OUT_OF_STEP = "out-of-step"  # pyproject.toml or the layer is not made from this environment.
     STALE_VIEW = "stale-view"  # The view holds other specs than spack.lock.
     STALE_LOCK = "stale-lock"  # The backend's lock holds other versions than Spack provides.
+    STALE_LOWER = "stale-lower"  # An environment that this one is made on has changed, or is gone.
     WRONG_PYTHON = "wrong-python"  # .venv is of another python than what Spack provides.
     CONFLICTING = "conflicting"  # What a user has set contradicts what Spack provides.
     PYTHONPATH = "pythonpath"  # A variable makes python import from elsewhere first.
@@ -78,7 +80,7 @@ def verify(
     environment: Environment, defaults: Optional[Defaults], environ: Mapping[str, str]
 ) -> Tuple[Fault, ...]:
     """List the faults of an environment, sorted; raises PyvariumError where it is unreadable."""
-    faults: List[Fault] = [*_pythonpath(environ)]
+    faults: List[Fault] = [*_pythonpath(environ), *_stale_lower(environment)]
     try:
         plan = sync.plan(environment, defaults)
     except StaleViewError as error:
@@ -194,6 +196,23 @@ def _pythonpath(environ: Mapping[str, str]) -> Iterator[Fault]:
             f"is set ('{value}'), so that python imports from there before .venv",
             "unset it, or activate the environment by 'spack pyvarium activate'",
         )
+
+
+def _stale_lower(environment: Environment) -> Iterator[Fault]:
+    """Compare the environments that are included with the copies of them that the lockfile has."""
+    lockfile = read_lockfile(environment.lockfile)
+    for path, roots in lockfile.included.items():
+        try:
+            now = read_lockfile(Path(path, "spack.lock")).roots
+        except LockfileError as error:
+            remedy = "ask its owner, or choose another one in spack.yaml"
+            reason = str(error).partition(": ")[2].partition(";")[0]
+            yield Fault(Code.STALE_LOWER, path, f"its spack.lock {reason}", remedy)
+            continue
+        if not roots <= now <= lockfile.roots:
+            reason = "has changed since this environment was concretized on it"
+            remedy = "run 'spack concretize --force' and 'spack pyvarium install'"
+            yield Fault(Code.STALE_LOWER, path, reason, remedy)
 
 
 def _in_layer(plan: LayerPlan) -> Iterator[Fault]:

@@ -70,7 +70,8 @@ def test_included_environments_count() -> None:
         "concrete_specs": {},
         "include_concrete": {"/inner": inner},
     }
-    assert parse_lockfile(json.dumps(data)).runtime() == {"a", "b"}
+    found = parse_lockfile(json.dumps(data))
+    assert (found.runtime(), found.included) == ({"a", "b"}, {"/inner": frozenset("a")})
 
 
 @pytest.mark.parametrize(

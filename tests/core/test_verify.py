@@ -9,7 +9,7 @@ import shutil
 import sys
 import venv as ordinary
 from pathlib import Path
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
 
@@ -272,6 +272,49 @@ def setting_of_the_users(planted: Planted) -> Expected:
 LEFT = [doubled, changed_store, gone_from_the_store, incompatible, stale_view, unusable_metadata]
 LEFT += [lock_of_other_versions, venv_of_ours_of_another_python]
 LEFT += [venv_of_the_users_of_another_python, setting_of_the_users]
+
+
+@pytest.mark.parametrize(
+    ("below", "reason", "remedy"),
+    [
+        (["same"], None, None),
+        (
+            ["same", "new"],
+            "has changed since this environment was concretized on it",
+            "run 'spack concretize --force' and 'spack pyvarium install'",
+        ),
+        (
+            [],
+            "has changed since this environment was concretized on it",
+            "run 'spack concretize --force' and 'spack pyvarium install'",
+        ),
+        (
+            None,
+            "its spack.lock does not exist",
+            "ask its owner, or choose another one in spack.yaml",
+        ),
+    ],
+)
+def test_the_environment_below(
+    below: Optional[List[str]], reason: Optional[str], remedy: str, site: Site, tmp_path: Path
+) -> None:
+    """It is compared with the copy of it that the lockfile has."""
+    lower = tmp_path / "lower"
+
+    def with_roots(roots: List[str]) -> Dict[str, Any]:
+        nodes = {one: {"name": one, "version": "1"} for one in roots}
+        return {"roots": [{"hash": one, "spec": one} for one in roots], "concrete_specs": nodes}
+
+    planted = Planted(site)
+    data = json.loads(planted.environment.lockfile.read_text())
+    included = {**data, "include_concrete": {str(lower): with_roots(["same"])}}
+    planted.environment.lockfile.write_text(json.dumps(included))
+    planted.sync()
+    if below is not None:
+        lower.mkdir()
+        (lower / "spack.lock").write_text(json.dumps({**data, **with_roots(below)}))
+    expected = [Fault(Code.STALE_LOWER, str(lower), reason, remedy)] if reason else []
+    assert list(planted.faults()) == expected
 
 
 @pytest.mark.parametrize("plant", LEFT)

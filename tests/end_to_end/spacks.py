@@ -16,7 +16,7 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tomlkit
 from packaging.utils import canonicalize_name
@@ -87,6 +87,8 @@ class Spack:
     environ: Mapping[str, str]
     #: The lockfile that holds all of ``RECORDED``.
     recorded: Mapping[str, Any] = field(default_factory=dict)
+    #: What starts it: a command that changes the user, or looks on.
+    prefix: Tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -107,7 +109,7 @@ class Spack:
         return self.root / "config"
 
     def command(self, *arguments: object) -> List[str]:
-        return [str(self.host.prefix / "spack/bin/spack"), *map(str, arguments)]
+        return [*self.prefix, str(self.host.prefix / "spack/bin/spack"), *map(str, arguments)]
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         """Start a command; the new installer wants a pipe, or a terminal, to read from."""

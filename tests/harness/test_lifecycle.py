@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 import spack.config
@@ -183,6 +184,50 @@ def test_refused(present: Dict[str, str], words: List[str], error: str, tmp_path
     out = new(tmp_path, "--backend", "uv", *(one.format(tmp_path) for one in words), code=1)
     assert out == f"==> Error: {error.replace('{}', str(tmp_path))}\n"
     assert texts(tmp_path) == present
+
+
+def test_on_another_environment(
+    new_environment: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest includes it; a store that others own is an upstream, with one of its own."""
+    lower = Path(new_environment(alpha="1").path)
+    new(tmp_path / "plain", "--on", lower, "--backend", "uv")
+    with monkeypatch.context() as readers:
+        readers.setattr(os, "access", lambda *_, **__: False)
+        new(tmp_path / "apart", "--on", lower, "--backend", "uv")
+    key, file = spack_api.included_environment(lower)
+    text = MANIFEST.replace("specs:\n  - {}\n", "specs: []\n")
+    included = f"  {key}:\n  - {json.dumps(str(file))}\n"
+    apart = (
+        f"{included}  config:\n    install_tree:\n      root: ./.spack-store\n  upstreams:\n"
+        f"    lower-1:\n      install_tree: {json.dumps(str(spack_api.store()))}\n"
+    )
+    for name, lines in (("plain", included), ("apart", apart)):
+        manifest = (tmp_path / name / "spack.yaml").read_text()
+        assert manifest == text.replace("spack:\n", f"spack:\n{lines}", 1)
+        assert spack_api.roots(tmp_path / name) == ()
+
+
+def test_on_nothing(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "spack.yaml").write_text("spack: {}\n")
+    errors = {
+        "nobody": "--on nobody: is no environment of Spack's, by its directory nor by its name;"
+        " see 'spack env list'",
+        str(bare): f"--on {bare}: is not concretized; run 'spack -D {bare} install', or have its"
+        " owner",
+    }
+    for on, error in errors.items():
+        out = new(tmp_path / "mine", "--on", on, "--backend", "uv", code=1)
+        assert out == f"==> Error: {error}\n"
+    out = new(tmp_path / "mine", "--on", "x", "--python", "3.7", "--backend", "uv", code=1)
+    assert out == "==> Error: --on x: brings its python; leave out --python\n"
+    out = new(bare, "--on", "x", "--backend", "uv", code=1)
+    assert out == (
+        f"==> Error: {bare}/spack.yaml: is there already; leave out --on, or add --force to make"
+        " it anew\n"
+    )
 
 
 @pytest.mark.parametrize("spec", ["libelf@0.8:", "libelf ^zlib", "libelf%gcc", "mpileaks+debug"])

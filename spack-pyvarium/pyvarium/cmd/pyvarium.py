@@ -51,6 +51,12 @@ def setup_parser(subparser):
         help="pyproject.toml, requirements.txt, Pipfile, environment.yml, or the directory of an"
         " environment of Pyvarium 0.2: take over what it asks for",
     )
+    new.add_argument(
+        "--on",
+        metavar="ENV",
+        help="name or directory of an environment, perhaps somebody else's and read-only: build"
+        " on what it provides",
+    )
     new.add_argument("--skip-install", action="store_true", help="only write the files")
     new.add_argument("--force", action="store_true", help="replace files; the former end in .bak")
     _add_jobs(new)
@@ -206,9 +212,11 @@ def create_environment(args):
 
     Writes spack.yaml and pyproject.toml, has Spack install the one and the backend the other, and
     makes .venv and the activate scripts. Where one half is there already, it gets the other. With
-    --from, what is compiled is asked of Spack and the rest of the package index:
+    --from, what is compiled is asked of Spack and the rest of the package index. With --on, it is
+    a layer of your own on an environment that others share; nothing is written there:
 
       spack pyvarium new my-env --from requirements.txt
+      spack pyvarium new my-env --on /site/environments/python-2026
     """
     from pathlib import Path
 
@@ -222,6 +230,7 @@ def create_environment(args):
         backend=Backend(args.backend) if args.backend else None,
         python=args.python,
         source=Path(args.source) if args.source else None,
+        on=args.on,
         force=args.force,
     )
     created = creation.create(wish, _session(args), skip_install=args.skip_install)
@@ -326,7 +335,8 @@ def verify_environment(args):
     """Find what is wrong with an environment, and repair what can be.
 
     Each fault has a code: shadowed, two-dist-infos, missing-shim, modified, incompatible,
-    out-of-step, stale-view, stale-lock, wrong-python, pythonpath. Nothing is downloaded or locked.
+    conflicting, out-of-step, stale-view, stale-lock, stale-lower, wrong-python, pythonpath.
+    Nothing is downloaded or locked.
     """
     environment = _environment()
     from pyvarium import commands, spack_api
