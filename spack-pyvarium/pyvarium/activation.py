@@ -96,11 +96,13 @@ class _Template(string.Template):
     delimiter = "@"
 
 
+#: What no script can hold.
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+\Z")
 
 
 def _check(text: str) -> None:
-    if re.search(r"[\x00-\x1f\x7f]", text):
+    if CONTROL.search(text):
         raise PyvariumError(
             f"{text!r}: no script can hold its control characters; give it another name"
         )

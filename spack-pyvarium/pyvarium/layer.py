@@ -151,12 +151,9 @@ def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
     """
     if layer.inventory.interpreter is None:
         return None
-    venv = layer.environment.venv
-    if any(os.path.realpath(view) == os.path.realpath(venv) for view in _views(layer)):
-        reason = (
-            "is a view of Spack's; give that another 'root' in spack.yaml, such as 'view: true'"
-        )
-        return LayerPlan(layer, {}, (Skipped(str(venv), reason, fault=True),))
+    reason = _impossible(layer)
+    if reason is not None:
+        return LayerPlan(layer, {}, (Skipped(str(layer.environment.venv), reason, fault=True),))
     if not thorough:
         known = _by_record(layer)
         if known is not None:
@@ -176,6 +173,17 @@ def base_interpreter(venv: Path) -> Optional[Path]:
     """The real path of the interpreter of a venv; None where it is gone."""
     python = venv / "bin" / "python"
     return Path(os.path.realpath(python)) if python.exists() else None
+
+
+def _impossible(layer: Layer) -> Optional[str]:
+    """Why no layer can be there, with the remedy; None where one can."""
+    venv = layer.environment.venv
+    if any(os.path.realpath(view) == os.path.realpath(venv) for view in _views(layer)):
+        return "is a view of Spack's; give that another 'root' in spack.yaml, such as 'view: true'"
+    for directory in (venv, *_views(layer)):
+        if os.pathsep in str(directory) or activation.CONTROL.search(str(directory)):
+            return "cannot be made: no PATH can hold a colon or a line break; move the environment"
+    return None
 
 
 def _views(layer: Layer) -> Tuple[Path, ...]:

@@ -524,6 +524,20 @@ def test_constraints_for_pip_in_a_path_with_blanks(tmp_path: Path) -> None:
     assert lines[-2:] == ["[install]", f"constraint = {uri}"]
 
 
+@pytest.mark.parametrize("name", ["a:b", "a\nb"])
+def test_a_path_that_no_shell_can_hold(name: str, tmp_path: Path) -> None:
+    """There is no layer then, but the pins are written."""
+    site = Site(tmp_path / name, HERE)
+    site.add_python()
+    provide(site)
+    environment = site.finish()
+    done = sync(environment)
+    reason = "cannot be made: no PATH can hold a colon or a line break; move the environment"
+    assert done.skipped == (Skipped(str(environment.venv), reason, fault=True),)
+    assert [str(pin) for pin in done.pins] == ["a==1"]
+    assert not (environment.venv.exists() or plan(environment))
+
+
 def refused(environment: Environment) -> str:
     with pytest.raises(PyvariumError) as caught:
         sync(environment)
