@@ -36,7 +36,7 @@ def sync(
     written = not (check or diff or dry_run)
     changes = (write_plan if written else plan)(environment, defaults)
     faults = [one for one in changes.skipped if one.fault]
-    notes = [f"{'Error' if one.fault else 'Skipped'}: {one}" for one in changes.skipped]
+    notes = report.skipped_notes(changes.skipped)
     if as_json:
         text = report.render_json(report.plan_as_json(changes, written))
     elif diff:
@@ -45,7 +45,7 @@ def sync(
         would = "" if written or not changes else "would be changed: "
         text = f"{changes.pyproject.path}: {would}{changes}\n"
     code = report.DIFFERS if check and changes else report.OK
-    return Answer(text, tuple(notes), report.ERROR if faults else code)
+    return Answer(text, notes, report.ERROR if faults else code)
 
 
 def verify(
@@ -86,7 +86,7 @@ def status(environment: Environment, *, as_json: bool) -> Answer:
     """List what Spack provides, and what stands in the environment's ``.venv`` on top of it."""
     inventory = provided_distributions(environment, read_lockfile(environment.lockfile))
     upper = []
-    notes = [str(one) for one in inventory.skipped]
+    notes = list(report.skipped_notes(inventory.skipped))
     for _, directory in site_packages(environment.path / ".venv"):
         for path in metadata_paths(directory):
             if is_shim(path):
@@ -94,7 +94,7 @@ def status(environment: Environment, *, as_json: bool) -> Answer:
             try:
                 upper.append(read_distribution(path))
             except MetadataError as error:
-                notes.append(str(error))
+                notes.append(f"Error: {error}")
     if as_json:
         return Answer(report.render_json(report.status_as_json(inventory, upper)))
     return Answer(report.render_status(inventory, upper), tuple(notes))

@@ -27,7 +27,7 @@ from .lockfile import Lockfile, read_lockfile
 from .markers import environment_of as markers_of
 from .model import Backend, Environment, Inventory, Skipped
 from .provided import provided_distributions
-from .sync import choices, plan, sync
+from .sync import Plan, choices, plan, sync
 from .toml_text import parse, value_at, with_value
 
 Report = Callable[[str], None]
@@ -68,8 +68,8 @@ class Session:
         self.spack(path, "install", *([f"-j{self.jobs}"] if self.jobs else []))
 
 
-def install(path: Path, session: Session) -> None:
-    """Bring both halves from their files to a working environment."""
+def install(path: Path, session: Session) -> Plan:
+    """Bring both halves from their files to a working environment; returns what it is then."""
     environment = spack_api.read_environment(path)
     installer = _installer(environment, session)  # Better missed now than after hours of building.
     try:
@@ -78,7 +78,7 @@ def install(path: Path, session: Session) -> None:
         raise PyvariumError(
             f"{error}; mend this and run '{command_for(path, 'install')}'"
         ) from None
-    _finish(environment, installer, session)
+    return _finish(environment, installer, session)
 
 
 def lock(environment: Environment, session: Session) -> Backend:
@@ -270,7 +270,7 @@ def _finish(
     installer: Installer,
     session: Session,
     requirements: Sequence[str] = (),
-) -> None:
+) -> Plan:
     """Bring the other half in step with what Spack has installed, and add requirements to it."""
     environment = spack_api.read_environment(environment.path)
     _bound_python(environment, session)
@@ -283,9 +283,11 @@ def _finish(
     else:
         installer.install()
     # What was in the venv before Spack provided it, the backend may have replaced by now.
-    for one in plan(environment, spack_api.defaults(), thorough=False).skipped:
+    done = plan(environment, spack_api.defaults(), thorough=False)
+    for one in done.skipped:
         if one.fault:
             session.report(f"Warning: {one}")
+    return done
 
 
 def _names_locked(environment: Environment) -> Set[str]:

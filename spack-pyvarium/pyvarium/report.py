@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from .files import FileChange
@@ -138,6 +139,27 @@ def skipped_as_json(skipped: Iterable[Skipped]) -> List[Dict[str, Any]]:
     return [{"subject": one.subject, "reason": one.reason, "fault": one.fault} for one in skipped]
 
 
+#: As many subjects of one reason are named one by one.
+_NAMED = 5
+
+
+def skipped_notes(skipped: Iterable[Skipped]) -> Tuple[str, ...]:
+    """One line for each, but one for many that were passed over for the same reason."""
+    by_reason: Dict[Tuple[bool, str], List[str]] = {}
+    for one in skipped:
+        by_reason.setdefault((one.fault, one.reason), []).append(one.subject)
+    lines = []
+    for (fault, reason), subjects in by_reason.items():
+        word = "Error" if fault else "Skipped"
+        if fault or len(subjects) <= _NAMED:
+            lines += [f"{word}: {subject}: {reason}" for subject in subjects]
+        else:
+            first = ", ".join(subjects[:_NAMED])
+            more = f"{len(subjects) - _NAMED} more (--json names all)"
+            lines.append(f"{word}: {first} and {more}: each {reason}")
+    return tuple(lines)
+
+
 def status_as_json(inventory: Inventory, upper: Sequence[Distribution]) -> Dict[str, Any]:
     """The answer of ``status``: what comes from Spack, what from the venv on top of it."""
     return {
@@ -241,6 +263,20 @@ def _changed_halves(
     lines = [f"{environment.path / 'spack.yaml'}: {spec} {done}\n" for spec in specs]
     lines += [f"{environment.pyproject}: {name} {done}\n" for name in projects]
     return "".join(lines)
+
+
+def installed(path: Path, plan: Plan, as_json: bool) -> Answer:
+    """The answer of ``install``."""
+    if not as_json:
+        return Answer(f"{path}: installed\n")
+    answer = {
+        "backend": plan.backend.value if plan.backend else None,
+        "mode": plan.mode.value,
+        "path": str(path),
+        "pins": {pin.name: pin.version for pin in plan.pins},
+        "skipped": skipped_as_json(plan.skipped),
+    }
+    return Answer(render_json(answer))
 
 
 def locked(

@@ -157,7 +157,14 @@ def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     write(manifest, manifest.read_text().replace("py-localized", "py-site-only"))
 
     # Installing what was locked, and mending what somebody broke.
-    run("install")
+    installed = json.loads(run("install", "--json").out)
+    assert installed.pop("pins") == environment.importable
+    assert installed == {
+        "backend": "uv",
+        "mode": "bound",
+        "path": str(environment.path),
+        "skipped": [],
+    }
     [shim] = environment.path.glob(".venv/lib/python3*/site-packages/clicker-*.dist-info")
     shutil.rmtree(shim)
     assert f"missing-shim: {shim}: is missing; " in run("verify", code=3).out

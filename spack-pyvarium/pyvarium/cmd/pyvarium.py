@@ -79,6 +79,7 @@ def setup_parser(subparser):
 
     install = _add(commands, "install", install_environment)
     _add_jobs(install)
+    install.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     lock = _add(commands, "lock", lock_environment)
     lock.add_argument("--check", action="store_true", help="write nothing; exit 3 if not locked")
@@ -277,8 +278,8 @@ def install_environment(args):
     environment = _environment()
     from pyvarium import lifecycle, report
 
-    lifecycle.install(environment.path, _session(args))
-    return _print(report.Answer("%s: installed\n" % environment.path))
+    done = lifecycle.install(environment.path, _session(args))
+    return _print(report.installed(environment.path, done, args.json))
 
 
 def lock_environment(args):
