@@ -132,6 +132,7 @@ def test_view_regenerate(spack: Spack, new_environment: NewEnvironment) -> None:
     assert environment.pins == environment.importable == {"tiny": "1.0"}
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_develop(spack: Spack, new_environment: NewEnvironment) -> None:
     """Spack leaves a view as it is when a spec is built again: then python finds no metadata."""
     environment = new_environment("py-tiny@1.0")

@@ -135,7 +135,7 @@ def test_layer_holds(
     elif not (spack.links_directories or thorough):
         pytest.skip("by default only where views link directories")
     elif installer.tool != "uv" and not thorough:  # They are slow.
-        operations = {one: operations[one] for one in ("add", "update", "reinstall", "recreate")}
+        operations = {one: operations[one] for one in ("update", "reinstall")}
     environment = layered(new_environment, spack, installer, mode)
     layer = Layer.of(environment, pip, prepared.store, spack.store)
     assert layer.look() == HOLDS

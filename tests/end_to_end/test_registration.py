@@ -303,6 +303,7 @@ def test_distribution_beside_a_registered_clone(
 # From a clone, by one command -------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_setup_for_a_system_python(user: Spack, clone: Path, wheels: Path) -> None:
     needs_includes(user)
     spack = user.with_environ(SPACK_PYTHON=system_python())

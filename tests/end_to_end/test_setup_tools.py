@@ -33,6 +33,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip(f"no package index here: {done.stderr.strip().splitlines()[-1]}")
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_install_a_backend(spack: Spack, index: None) -> None:
     prefix, path = spack.root / "uv", spack.root / "uv" / "bin" / "uv"
     spack.configure("pyvarium", MINE)

@@ -154,8 +154,9 @@ def test_build_on_a_read_only_environment(
     request: pytest.FixtureRequest,
 ) -> None:
     """Another user makes a layer on it, adds, syncs and verifies, and writes nowhere else."""
-    if store == "configured":  # Then the stores of ours are unknown to them.
+    if store == "configured" or not spack.links_directories:
         request.getfixturevalue("thoroughly")
+    if store == "configured":  # Then the stores of ours are unknown to them.
         with (theirs / "config" / "config.yaml").open("a") as file:
             file.write(f"  install_tree:\n    root: {theirs}/store\n")
         write(theirs / "config" / "upstreams.yaml", "upstreams:: {}\n")
@@ -183,6 +184,7 @@ def test_build_on_a_read_only_environment(
     assert outside == []
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_read_only_is_in_step(spack: Spack, other: Spack, new_environment: NewEnvironment) -> None:
     """Whoever may only read is told the truth, and what to do."""
     environment = shared(spack, new_environment)
@@ -197,6 +199,7 @@ def test_read_only_is_in_step(spack: Spack, other: Spack, new_environment: NewEn
     )
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_lower_has_changed(spack: Spack, new_environment: NewEnvironment, tmp_path: Path) -> None:
     """What the owner changes is found, and taken over by Spack's own command."""
     environment = shared(spack, new_environment)
@@ -261,11 +264,9 @@ def test_group(spack: Spack, new_environment: NewEnvironment, theirs: Path) -> N
     assert others == {}
 
 
-def test_many_at_once(
-    spack: Spack, new_environment: NewEnvironment, request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.usefixtures("thoroughly")
+def test_many_at_once(spack: Spack, new_environment: NewEnvironment) -> None:
     """32 processes sync while another installs, and some are killed at any moment."""
-    request.getfixturevalue("thoroughly")
     environment = new_environment(*SPECS_ON_INDEX)
     spack("-D", environment.path, "install")
     new_environment(*SPECS_ON_INDEX, "py-localized", "py-six@1.15.0", pyproject=None)
