@@ -18,6 +18,7 @@ from .settings import Setting
 if TYPE_CHECKING:
     from .choice import Choice
     from .creation import Created
+    from .kernel import Kernel
     from .lifecycle import Removal
     from .model import Environment
 
@@ -297,6 +298,46 @@ def locked(
         return Answer(render_json(answer), (), code)
     done = "in step; pip has no lock" if backend is Backend.PIP else "locked"
     return Answer(f"{difference or f'{environment.path}: {done}'}\n", (), code)
+
+
+def kernel_installed(change: FileChange, written: bool, as_json: bool) -> Answer:
+    """The answer of ``kernel install``."""
+    name = change.path.parent.name
+    if as_json:
+        answer = {"name": name, "path": str(change.path), "written": written}
+        return Answer(render_json(answer))
+    would = "" if written else "would be " if change else "is there already, "
+    return Answer(f"{change.path}: {would}installed\n")
+
+
+def kernels_removed(changes: Sequence[FileChange], written: bool, as_json: bool) -> Answer:
+    """The answer of ``kernel remove``."""
+    paths = [str(change.path) for change in changes]
+    if as_json:
+        return Answer(render_json({"paths": paths, "written": written}))
+    done = "removed" if written else "would be removed"
+    return Answer("".join(f"{path}: {done}\n" for path in paths) or "nothing to do\n")
+
+
+def kernels(found: Sequence[Kernel], as_json: bool) -> Answer:
+    """The answer of ``kernel list``."""
+    if as_json:
+        rows = [
+            {
+                "directory": str(one.directory),
+                "display-name": one.display_name,
+                "environment": str(one.environment),
+                "name": one.name,
+                "state": one.state.value,
+            }
+            for one in found
+        ]
+        return Answer(render_json({"kernels": rows}))
+    table = [("KERNEL", "STATE", "ENVIRONMENT", "DIRECTORY")]
+    table += [
+        (one.name, one.state.value, str(one.environment), str(one.directory)) for one in found
+    ]
+    return Answer(_columns(table) if found else "no kernel of ours\n")
 
 
 def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:

@@ -116,6 +116,8 @@ def setup_parser(subparser):
             help="print the line for " + text,
         )
 
+    _add_kernels(commands)
+
     config = _add(commands, "config", configure)
     config.add_argument("key", nargs="?", metavar="KEY", help="setting (default: show all)")
     config.add_argument("value", nargs="?", metavar="VALUE", help="set it to this")
@@ -142,6 +144,49 @@ def setup_parser(subparser):
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
     _add_installations(setup)
+
+
+def _add_kernels(commands):
+    words = _add(commands, "kernel", show_kernels).add_subparsers(
+        metavar="WORD", dest="pyvarium_kernel"
+    )
+    words.required = True
+    install = _add(words, "install", install_kernel)
+    _add_place(install, "put it")
+    install.add_argument("--name", help="its name (default: spack- and the environment's)")
+    install.add_argument(
+        "--display-name", metavar="TEXT", help="what Jupyter shows (default: Python (NAME))"
+    )
+    install.add_argument("--force", action="store_true", help="replace another kernel")
+    remove = _add(words, "remove", remove_kernels)
+    remove.add_argument(
+        "names", nargs="*", metavar="NAME", help="default: all of the active environment"
+    )
+    _add_place(remove, "look")
+    remove.add_argument("--force", action="store_true", help="also one that is not ours")
+    for parser in (install, remove):
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    shown = _add(words, "list", show_kernels)
+    _add_place(shown, "look")
+    for parser in words.choices.values():
+        parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _add_place(parser, verb):
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
+        "--user", action="store_true", help=verb + " where Jupyter keeps your own (default)"
+    )
+    place.add_argument(
+        "--prefix",
+        metavar="PREFIX",
+        help=verb + " in PREFIX/share/jupyter, such as that of the Python that runs Jupyter",
+    )
+    place.add_argument(
+        "--sys-prefix",
+        action="store_true",
+        help=verb + " in the environment's .venv, for a Jupyter that is installed there",
+    )
 
 
 def _add_jobs(parser):
@@ -363,6 +408,63 @@ def print_activation(args):
     return _print(commands.activate(environment, Shell(args.shell)))
 
 
+def install_kernel(args):
+    """Make the environment a kernel of Jupyter's.
+
+      spack -e NAME pyvarium kernel install --display-name "Analysis 2026"
+
+    It starts from any Jupyter, though no shell has activated the environment: with both layers and
+    the variables that 'spack env activate' would set, as they are now. Needs ipykernel in one of
+    the layers. Writes nothing but the kernel.json.
+    """
+    environment = _environment()
+    from pyvarium import kernel, report, spack_api
+
+    change = kernel.plan(
+        environment,
+        spack_api.variable_changes(environment.path),
+        _kernel_directory(args),
+        args.name or kernel.default_name(environment),
+        args.display_name,
+        force=args.force,
+    )
+    written = False if args.dry_run else kernel.write(change)
+    return _print(report.kernel_installed(change, written, args.json))
+
+
+def remove_kernels(args):
+    """Remove kernels that 'kernel install' has made."""
+    _require_libraries()
+    from pyvarium import kernel, report
+
+    directory = _kernel_directory(args)
+    names = args.names
+    if not names:
+        environment = _environment()
+        there = kernel.installed([directory])
+        names = [one.name for one in there if one.environment == environment.path]
+    changes = [kernel.plan_removal(directory, name, force=args.force) for name in names]
+    for change in () if args.dry_run else changes:
+        kernel.write(change)
+    return _print(report.kernels_removed(changes, not args.dry_run, args.json))
+
+
+def show_kernels(args):
+    """List the kernels of environments, and whether each still starts.
+
+    Looks wherever Jupyter does (JUPYTER_PATH, your own, /usr/local/share/jupyter), and in the
+    active environment. 'outdated': spack.yaml or spack.lock was changed since, install it again.
+    """
+    _require_libraries()
+    from pyvarium import kernel, report
+
+    if args.user or args.prefix or args.sys_prefix:
+        directories = [_kernel_directory(args)]
+    else:
+        directories = _kernel_directories()
+    return _print(report.kernels(kernel.installed(directories), args.json))
+
+
 def configure(args):
     """Show the settings and where each comes from, or change one.
 
@@ -476,6 +578,34 @@ def set_up_spack(args):
         answer = {"spack": str(host.spack), "python": str(host.python), "registered": registered}
         return _print(report.Answer(report.render_json(answer)))
     return _print(report.Answer("%s\n" % host.spack))
+
+
+def _kernel_directory(args):
+    """Where to put kernels, or to look for them."""
+    from pathlib import Path
+
+    from pyvarium import kernel
+
+    if args.prefix:
+        return kernel.below(Path(args.prefix))
+    if args.sys_prefix:
+        return kernel.below(_environment().venv)
+    return kernel.kernels_in(kernel.user_data(os.environ, _home(), sys.platform))
+
+
+def _kernel_directories():
+    """Wherever there may be kernels."""
+    from pyvarium import kernel, spack_api
+
+    environment = spack_api.active_environment()
+    own = [] if environment is None else [kernel.below(environment.venv)]
+    return [*own, *kernel.search_path(os.environ, _home(), sys.platform)]
+
+
+def _home():
+    from pathlib import Path
+
+    return Path(os.path.realpath(os.path.expanduser("~")))  # As Jupyter finds it.
 
 
 def _registers(args):
