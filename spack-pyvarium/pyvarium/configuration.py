@@ -42,9 +42,8 @@ def without_entries(text: str, keys: Sequence[str], ours: Callable[[str], bool])
     if found is None:
         return text
     first, last, indentation = found
-    starts = [
-        number for number in range(first, last) if _indentation(lines[number]) == indentation
-    ]
+    at = [number for number in range(first, last) if _indentation(lines[number]) == indentation]
+    starts = [number for number in at if _is_item(lines[number]) == _is_item(lines[at[0]])]
     entries = [_entry(lines, *ends) for ends in zip(starts, [*starts[1:], last])]
     removed = [ends for ends in entries if ours("".join(lines[slice(*ends)]))]
     if removed and len(removed) == len(entries):
@@ -72,12 +71,17 @@ def _find(lines: List[str], keys: Sequence[str]) -> Optional[Tuple[int, int, str
     return first, last, indentation
 
 
+def _is_item(line: str) -> bool:
+    """Whether a line begins an item of a list; that may stand as far out as the list's key."""
+    return re.match(r" *-\s", line) is not None
+
+
 def _ends(line: str, outer: str) -> bool:
-    """Whether a line ends what is below a key; the items of a list may stand as far out as it."""
+    """Whether a line ends what is below a key."""
     indentation = _indentation(line)
     if indentation is None or len(indentation) > len(outer):
         return False
-    return len(indentation) < len(outer) or not re.match(r" *-\s", line)
+    return len(indentation) < len(outer) or not _is_item(line)
 
 
 def _entry(lines: List[str], start: int, end: int) -> Tuple[int, int]:

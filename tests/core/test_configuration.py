@@ -104,3 +104,8 @@ def test_a_mapping_is_changed_alike() -> None:
     text = "pyvarium:\n  auto-sync: ours\n  other: 1\n"
     assert without_entries(text, ("pyvarium",), is_ours) == "pyvarium:\n  other: 1\n"
     assert with_entry("", ("pyvarium",), "auto-sync: ours\n") == "pyvarium:\n  auto-sync: ours\n"
+
+
+def test_a_list_may_stand_as_far_out_as_its_key() -> None:
+    text = "pyvarium:\n  ours:\n  - '/a'\n  # why\n  - '/b'\n\n  other: 1\n"
+    assert without_entries(text, ("pyvarium",), is_ours) == "pyvarium:\n\n  other: 1\n"
