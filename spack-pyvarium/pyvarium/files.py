@@ -120,15 +120,16 @@ def locked(path: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
             f"{path}: cannot be written ({error.strerror}); {_remedy(error)}"
         ) from None
     try:
-        if fcntl is not None:
-            _acquire(descriptor, path, time.monotonic() + timeout)
+        acquire(descriptor, path, timeout)
         yield
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, deadline: float) -> None:
-    while True:
+def acquire(descriptor: int, path: Path, timeout: float) -> None:
+    """Wait for an exclusive lock on an open file; raises FileError."""
+    deadline = time.monotonic() + timeout
+    while fcntl is not None:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
