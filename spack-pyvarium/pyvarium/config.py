@@ -12,19 +12,32 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from typing import Dict, Optional, Tuple, Union
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
-from . import backends, files, pyproject, scopes, settings, spack_api, toml_text, tools
+from . import backends, files, log, pyproject, scopes, settings, spack_api, toml_text, tools
 from .errors import PyvariumError
 from .files import FileChange
 from .model import Backend, Environment
-from .settings import AUTO_SYNC, BACKEND, MODE, Setting, tool_key
+from .settings import (
+    ADMINISTRATIVE,
+    AUTO_SYNC,
+    AUTO_SYNC_PATHS,
+    BACKEND,
+    LOG,
+    MODE,
+    QUIET,
+    Kind,
+    Setting,
+    tool_key,
+)
 
 PROJECT = "project"
 
-#: The settings by their keys, as text; None where nothing sets one.
-Settings = Dict[str, Setting[Optional[str]]]
-_UNSET: Setting[Optional[str]] = Setting(None, "unset")
+#: The settings by their keys, as JSON has them; None where nothing sets one.
+Settings = Dict[str, Setting[Any]]
+_UNSET: Setting[Any] = Setting(None, "unset")
 
 
 def scope_names() -> Tuple[str, ...]:
@@ -52,10 +65,14 @@ def in_force() -> Settings:
     backend = settings.resolve_backend(owned.backend, configured(BACKEND), found)
     mode = settings.resolve_mode(owned.mode, configured(MODE))
     policy = spack_api.policy(owned.auto_sync)
+    file = spack_api.log()
     return {
-        AUTO_SYNC: Setting(policy.value.value, policy.origin),
+        AUTO_SYNC: Setting(policy.value.value, policy.origin, policy.forced),
+        AUTO_SYNC_PATHS: spack_api.paths() or _UNSET,
         BACKEND: Setting(backend.value.value, backend.origin) if backend else _UNSET,
+        LOG: Setting(str(file.value), file.origin, file.forced) if file else _UNSET,
         MODE: Setting(mode.value.value, mode.origin),
+        QUIET: spack_api.quiet(),
         **{tool_key(backend): _tool(backend) for backend in Backend},
     }
 
@@ -65,7 +82,10 @@ def given(scope: str) -> Settings:
     if scope != PROJECT:
         spack_api.section_file(scope, spack_api.SECTION)
         found = {key: spack_api.configured(key, scope) for key in settings.KINDS}
-        return {key: _as_text(setting) for key, setting in found.items()}
+        policy = found[AUTO_SYNC]
+        if policy is not None and policy.value is False:  # As YAML reads off.
+            found[AUTO_SYNC] = replace(policy, value="off")
+        return {key: _as_given(setting) for key, setting in found.items()}
     environment = spack_api.require_environment()
     text = scopes.decode(files.read_optional(environment.pyproject))
     owned = pyproject.owned(text, str(environment.pyproject))
@@ -78,14 +98,21 @@ def given(scope: str) -> Settings:
     return {key: there.get(key, _UNSET) for key in settings.KINDS}
 
 
-def with_value(scope: str, key: str, value: Optional[str]) -> FileChange:
-    """Plan to set a setting in a scope, or with None to remove it; raises PyvariumError."""
+def with_value(
+    scope: str, key: str, values: Optional[Sequence[str]], *, force: bool = False
+) -> FileChange:
+    """Plan to set a setting in a scope, or with None to remove it; raises PyvariumError.
+
+    One that is forced there is changed by ``force`` only, which forces what it sets.
+    """
     _check_key(key)
+    if force and (key not in ADMINISTRATIVE or scope == PROJECT):
+        known = ", ".join(ADMINISTRATIVE)
+        raise PyvariumError(f"{key}: cannot be forced in {scope}; {known} can, in Spack's scopes")
     if scope == PROJECT:
-        return _with_project_value(spack_api.require_environment(), key, value)
-    if value is not None:
-        value = _checked(key, value)
-    return scopes.with_setting(scope, key, value)
+        return _with_project_value(spack_api.require_environment(), key, values)
+    value = None if values is None else _checked(key, values)
+    return scopes.with_setting(scope, key, value, force=force)
 
 
 def overruling(scope: str, key: str) -> Optional[str]:
@@ -95,7 +122,8 @@ def overruling(scope: str, key: str) -> Optional[str]:
     with contextlib.suppress(PyvariumError):  # It is no fault of what was written.
         holds = in_force()[key]
         if holds.origin != origin and holds.origin not in ("default", "unset"):
-            return f"{key}: {holds.value} holds here, by {holds.origin}"
+            forced = ", which forces it" if holds.forced else ""
+            return f"{key}: {settings.render(holds.value)} holds here, by {holds.origin}{forced}"
     return None
 
 
@@ -105,33 +133,56 @@ def _check_key(key: str) -> None:
         raise PyvariumError(f"{key}: is not a setting; use one of {known}")
 
 
-def _checked(key: str, value: str) -> str:
+def _checked(key: str, values: Sequence[str]) -> scopes.Value:
+    """The value of a key from the words of a command line; raises PyvariumError."""
     kind = settings.KINDS[key]
-    if kind is not None:
+    if kind is Kind.PATHS:
+        return tuple(map(_absolute, values))
+    if len(values) != 1:
+        raise PyvariumError(f"{key}: has one value, and here are {len(values)}; give one")
+    value = values[0]
+    if kind is Kind.SWITCH:
+        return settings.parse_switch(value, key).value
+    if kind is not Kind.PATH:
         return str(settings.parse(kind, value, key).value.value)
-    if not value.startswith(("~", "$")):
-        value = os.path.abspath(value)
+    value = _absolute(value)
+    if key == LOG:
+        fault = log.fault(Path(spack_api.canonicalize_path(value)))
+        if fault is not None:
+            raise PyvariumError(f"{fault}; name one that everybody can write")
+        return value
     backend = Backend(key.partition(".")[2])
     remedy = f"give one that works, or run 'spack pyvarium setup {backend.value} PREFIX'"
     tools.check(backend, spack_api.canonicalize_path(value), remedy)
     return value
 
 
-def _with_project_value(environment: Environment, key: str, value: Optional[str]) -> FileChange:
+def _absolute(path: str) -> str:
+    """As the shell means it, but for what Spack replaces."""
+    if path.startswith("!"):
+        return f"!{_absolute(path[1:])}"
+    return path if path.startswith(("~", "$")) else os.path.abspath(path)
+
+
+def _with_project_value(
+    environment: Environment, key: str, values: Optional[Sequence[str]]
+) -> FileChange:
     path = environment.pyproject
-    if settings.KINDS[key] is None:
-        raise PyvariumError(f"{key}: is a path on one machine; use a --scope of Spack's")
-    chosen: Union[str, bool, None] = value
-    if key == AUTO_SYNC and value is not None:
+    chosen: Union[str, bool, None] = None
+    if key == AUTO_SYNC and values is not None:
         switch = {"true": True, "false": False}
+        value = " ".join(values)
         if value not in switch:
             raise PyvariumError(f"{key}: {value!r} is not for a project; use true or false")
         chosen = switch[value]
-    elif value is not None:
-        chosen = _checked(key, value)
+    elif isinstance(settings.KINDS[key], Kind):
+        what = "is for an admin" if key in ADMINISTRATIVE else "is a path on one machine"
+        raise PyvariumError(f"{key}: {what}; use a --scope of Spack's")
+    elif values is not None:
+        chosen = str(_checked(key, values))
     before = files.read_optional(path)
     if before is None:
-        if value is None:
+        if values is None:
             return FileChange(path, None, None)
         raise PyvariumError(f"{path}: does not exist; 'spack pyvarium sync' creates it")
     text = scopes.decode(before)
@@ -148,7 +199,13 @@ def _tool(backend: Backend) -> Setting[Optional[str]]:
     return Setting(path, "PATH") if path else _UNSET
 
 
-def _as_text(setting: Optional[Setting[object]]) -> Setting[Optional[str]]:
+def _as_given(setting: Optional[Setting[object]]) -> Setting[Any]:
+    """What stands in a scope, without the marks that Spack's reader leaves on it."""
     if setting is None:
         return _UNSET
-    return Setting("off" if setting.value is False else str(setting.value), setting.origin)
+    value: Any = setting.value
+    if isinstance(value, (list, tuple)):
+        value = tuple(map(str, value))
+    elif not isinstance(value, bool):
+        value = str(value)
+    return replace(setting, value=value)

@@ -46,8 +46,11 @@ SCHEMA = {
                         {"type": "boolean", "enum": [False]},
                     ]
                 },
+                "auto-sync-paths": {"type": "array", "items": {"type": "string"}},
                 "backend": {"anyOf": [{"type": "string", "enum": ["uv", "poetry", "pdm", "pip"]}]},
+                "log": {"type": "string"},
                 "mode": {"anyOf": [{"type": "string", "enum": ["bound", "portable"]}]},
+                "quiet": {"type": "boolean"},
                 "tools": {
                     "type": "object",
                     "default": {},
@@ -196,7 +199,7 @@ def _after(command):
     libraries.require()
     from pyvarium import automatic
 
-    for line in automatic.after_command():
+    for line in automatic.after_command(command):
         sys.stderr.write("==> %s\n" % line)
 
 

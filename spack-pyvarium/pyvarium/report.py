@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 
 from .files import FileChange
 from .model import Backend, Distribution, Inventory, Provided, Skipped
-from .settings import Setting
+from .settings import Setting, render
 
 if TYPE_CHECKING:
     from .choice import Choice
@@ -75,20 +75,27 @@ def installation(backend: str, made: Installation, change: FileChange, as_json: 
 
 
 def settings(
-    found: Mapping[str, Setting[Optional[str]]],
+    found: Mapping[str, Setting[Any]],
     scopes: Sequence[str],
     key: Optional[str],
     as_json: bool,
 ) -> Answer:
     """The answer of ``config``: one setting, or all and the scopes."""
     if as_json:
-        values = {name: {"value": one.value, "origin": one.origin} for name, one in found.items()}
+        values = {
+            name: {"value": one.value, "origin": one.origin, "forced": one.forced}
+            for name, one in found.items()
+        }
         return Answer(render_json({"scopes": list(scopes), "settings": values}))
     if key is not None:
-        return Answer(f"{_shown(found[key].value)} ({found[key].origin})\n")
+        return Answer(f"{render(found[key].value)} ({_origin(found[key])})\n")
     rows = [("SETTING", "VALUE", "ORIGIN")]
-    rows += [(name, _shown(one.value), one.origin) for name, one in found.items()]
+    rows += [(name, render(one.value), _origin(one)) for name, one in found.items()]
     return Answer(f"{_columns(rows)}scopes: {', '.join(scopes)}\n")
+
+
+def _origin(one: Setting[Any]) -> str:
+    return f"{one.origin}, forced" if one.forced else one.origin
 
 
 def setting_changed(

@@ -9,13 +9,15 @@ What is written is text (``configuration``); what it means is asked of Spack bef
 from __future__ import annotations
 
 import re
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple, Union
 
 from . import configuration, files, spack_api
 from .errors import PyvariumError
 from .files import FileChange
 from .spack_api import SECTION, SectionFile
 
+#: What a setting can be set to.
+Value = Union[str, bool, Tuple[str, ...]]
 #: Tells of an entry, as it stands in the file or as Spack reads it, whether it is the one meant.
 Ours = Callable[[str], bool]
 
@@ -26,22 +28,42 @@ def is_key(key: str) -> Ours:
     return lambda entry: pattern.match(entry) is not None
 
 
-def with_setting(scope: str, key: str, value: Optional[str]) -> FileChange:
-    """Plan to set a setting of ours, or with None to remove it; raises PyvariumError."""
+def with_setting(
+    scope: str, key: str, value: Optional[Value], *, force: bool = False
+) -> FileChange:
+    """Plan to set a setting of ours, or with None to remove it; raises PyvariumError.
+
+    With ``force`` it is one that no higher scope changes (``::``), and only so one that is forced
+    already is changed or removed.
+    """
     section = spack_api.section_file(scope, SECTION)
     if len(section.keys) > 1:  # Spack's manifest knows no section of ours.
         raise PyvariumError(f"{section.path}: cannot hold {key}; use another --scope")
     *outer, last = key.split(".")
     file = SectionFile(section.path, (*section.keys, *outer))
     there = entries(file)
-    if any(map(is_key(f"{last}:"), there)):
-        raise PyvariumError(f"{file.path}: forces {key} by '::'; change it there")
+    is_forced = is_key(f"{last}:")
+    if any(map(is_forced, there)) and not force:
+        raise PyvariumError(f"{file.path}: forces {key} by '::'; add --force, or change it there")
+    ours = is_any(is_key(last), is_forced)
     if value is not None:
-        quoted = value.replace("'", "''")
-        return changed(file, f"{last}: '{quoted}'\n", is_key(last))
-    if outer and there and all(map(is_key(last), there)):
+        return changed(file, f"{last}{'::' if force else ':'} {_render(value)}\n", ours)
+    if outer and there and all(map(ours, there)):
         return changed(section, "", is_key(outer[-1]))
-    return changed(file, "", is_key(last))
+    return changed(file, "", ours)
+
+
+def is_any(*those: Ours) -> Ours:
+    return lambda entry: any(one(entry) for one in those)
+
+
+def _render(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_render, value))}]"
+    quoted = value.replace("'", "''")
+    return f"'{quoted}'"
 
 
 def changed(file: SectionFile, entry: str, ours: Ours) -> FileChange:

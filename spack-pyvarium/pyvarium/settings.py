@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import enum
+import fnmatch
 from dataclasses import dataclass
-from typing import Generic, Mapping, Optional, Type, TypeVar
+from typing import Generic, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from .errors import PyvariumError
 from .model import Backend, Mode
@@ -30,15 +31,33 @@ class Policy(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Setting(Generic[Value]):
-    """A value and where it comes from, for the user to find it."""
+    """A value and where it comes from, for the user to find it.
+
+    An admin's that is ``forced``, by ``::`` in a lower scope, is stronger than any other.
+    """
 
     value: Value
     origin: str
+    forced: bool = False
+
+
+class Kind(enum.Enum):
+    """What a setting holds that has no list of possible values."""
+
+    PATH = "path"
+    PATHS = "paths"
+    SWITCH = "switch"
 
 
 AUTO_SYNC = "auto-sync"
+AUTO_SYNC_PATHS = "auto-sync-paths"
 BACKEND = "backend"
 MODE = "mode"
+LOG = "log"
+QUIET = "quiet"
+
+#: What an admin decides for others: can be forced, and is not for a project (but for the first).
+ADMINISTRATIVE = (AUTO_SYNC, AUTO_SYNC_PATHS, LOG, QUIET)
 
 
 def tool_key(backend: Backend) -> str:
@@ -46,12 +65,15 @@ def tool_key(backend: Backend) -> str:
     return f"tools.{backend.value}"
 
 
-#: Every key, and the values it may have; None for a path.
-KINDS: Mapping[str, Optional[Type[enum.Enum]]] = {
+#: Every key, and the values it may have.
+KINDS: Mapping[str, Union[Type[enum.Enum], Kind]] = {
     AUTO_SYNC: Policy,
+    AUTO_SYNC_PATHS: Kind.PATHS,
     BACKEND: Backend,
+    LOG: Kind.PATH,
     MODE: Mode,
-    **{tool_key(backend): None for backend in Backend},
+    QUIET: Kind.SWITCH,
+    **{tool_key(backend): Kind.PATH for backend in Backend},
 }
 
 
@@ -68,6 +90,44 @@ def parse(kind: Type[Choice], value: object, origin: str) -> Setting[Choice]:
 def parse_policy(value: object, origin: str) -> Setting[Policy]:
     """Parse a policy; YAML may have read ``off`` as a boolean. Raises PyvariumError."""
     return Setting(Policy.OFF, origin) if value is False else parse(Policy, value, origin)
+
+
+def parse_switch(value: object, origin: str) -> Setting[bool]:
+    """Parse ``true`` or ``false``, as text or as YAML reads it; raises PyvariumError."""
+    known = {"true": True, "false": False}
+    text = str(value).lower()
+    if text not in known:
+        raise PyvariumError(f"{origin}: {value!r} is no switch; use true or false")
+    return Setting(known[text], origin)
+
+
+def render(value: object) -> str:
+    """A value as it is shown, and as it is set."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def covers(patterns: Sequence[str], path: str) -> bool:
+    """Whether a path is below one of others, if there are any, and of none with ``!`` before it.
+
+    All are absolute. Each part of a pattern may have ``*``, ``?`` and ``[...]``, as in a shell.
+    """
+    wanted = [one for one in patterns if not one.startswith("!")]
+    unwanted = [one[1:] for one in patterns if one.startswith("!")]
+    if any(_is_below(path, one) for one in unwanted):
+        return False
+    return not wanted or any(_is_below(path, one) for one in wanted)
+
+
+def _is_below(path: str, pattern: str) -> bool:
+    parts, patterns = path.strip("/").split("/"), pattern.strip("/").split("/")
+    if patterns == [""]:
+        return True
+    pairs = zip(parts, patterns)
+    return len(parts) >= len(patterns) and all(fnmatch.fnmatchcase(*pair) for pair in pairs)
 
 
 def resolve_policy(

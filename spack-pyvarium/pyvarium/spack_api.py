@@ -13,7 +13,7 @@ import os
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Sequence, Tuple
 
@@ -36,13 +36,17 @@ from .errors import PyvariumError
 from .model import Backend, Environment
 from .settings import (
     AUTO_SYNC,
+    AUTO_SYNC_PATHS,
     BACKEND,
+    LOG,
     MODE,
+    QUIET,
     VARIABLE,
     Defaults,
     Policy,
     Setting,
     parse_policy,
+    parse_switch,
     resolve_policy,
     tool_key,
 )
@@ -153,15 +157,44 @@ _ACTIONS = {
 }
 
 
+def forced(key: str) -> Optional[Setting[object]]:
+    """The value that an admin forces on everybody, by ``::`` in the lowest scope."""
+    return next((setting for setting in _configured(key) if setting.forced), None)
+
+
 def forced_policy() -> Optional[Setting[Policy]]:
-    """The policy that an admin forces on everybody, by ``auto-sync::`` in the lowest scope."""
-    policies = (setting for setting, forced in _configured(AUTO_SYNC) if forced)
-    return _as_policy(next(policies, None))
+    """The policy that an admin forces on everybody."""
+    return _as_policy(forced(AUTO_SYNC))
 
 
 def configured_policy() -> Optional[Setting[Policy]]:
     """The policy of the highest scope that has one."""
     return _as_policy(configured(AUTO_SYNC))
+
+
+def quiet() -> Setting[bool]:
+    """Whether automatic sync says only what has to be mended; raises PyvariumError."""
+    found = forced(QUIET) or configured(QUIET)
+    if found is None:
+        return Setting(False, "default")
+    return replace(parse_switch(found.value, found.origin), forced=found.forced)
+
+
+def log() -> Optional[Setting[Path]]:
+    """The file that automatic sync is logged to, if any."""
+    found = forced(LOG) or configured(LOG)
+    return found and replace(found, value=Path(canonicalize_path(found.value)))
+
+
+def paths() -> Optional[Setting[Tuple[str, ...]]]:
+    """The real paths that automatic sync acts below, and with ``!`` does not; if they are set."""
+    found = forced(AUTO_SYNC_PATHS) or configured(AUTO_SYNC_PATHS)
+    return found and replace(found, value=tuple(map(_real_path, found.value)))
+
+
+def _real_path(path: str) -> str:
+    sign = "!" if path.startswith("!") else ""
+    return sign + os.path.realpath(canonicalize_path(path[len(sign) :]))
 
 
 def policy(auto_sync: bool = True) -> Setting[Policy]:
@@ -176,7 +209,7 @@ def policy(auto_sync: bool = True) -> Setting[Policy]:
 
 def configured(key: str, scope: Optional[str] = None) -> Optional[Setting[object]]:
     """The value of a key, such as ``tools.uv``, in one scope or in the highest that has it."""
-    found = (setting for setting, _ in reversed(list(_configured(key))))
+    found = reversed(list(_configured(key)))
     return next((one for one in found if scope is None or one.origin == origin(scope)), None)
 
 
@@ -192,11 +225,13 @@ def configured_tool(backend: Backend) -> Optional[Setting[str]]:
 
 
 def _as_policy(setting: Optional[Setting[object]]) -> Optional[Setting[Policy]]:
-    return setting and parse_policy(setting.value, setting.origin)
+    if setting is None:
+        return None
+    return replace(parse_policy(setting.value, setting.origin), forced=setting.forced)
 
 
-def _configured(key: str) -> Iterator[Tuple[Setting[object], bool]]:
-    """The values of a key in Spack's scopes, the lowest first, and whether ``::`` marks each."""
+def _configured(key: str) -> Iterator[Setting[object]]:
+    """The values of a key in Spack's scopes, the lowest first; ``::`` marks those forced."""
     *outer, last = key.split(".")
     for scope in spack.config.CONFIG.scopes.values():
         table = scope.get_section(SECTION) or {}
@@ -204,8 +239,8 @@ def _configured(key: str) -> Iterator[Tuple[Setting[object], bool]]:
             table = table.get(name) or {}
         for name, value in table.items():
             if str(name) == last:
-                setting = Setting(value, origin(scope.name))
-                yield setting, bool(getattr(name, "override", False))
+                override = bool(getattr(name, "override", False))
+                yield Setting(value, origin(scope.name), override)
 
 
 def origin(scope: str) -> str:

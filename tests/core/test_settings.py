@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 import copy
-from typing import Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import pytest
 
@@ -11,10 +11,13 @@ from pyvarium.model import Backend, Mode
 from pyvarium.registration import SCHEMA
 from pyvarium.settings import (
     KINDS,
+    Kind,
     Policy,
     Setting,
     acts,
+    covers,
     parse_policy,
+    parse_switch,
     resolve_backend,
     resolve_mode,
     resolve_policy,
@@ -87,11 +90,53 @@ def test_an_unknown_mode_is_an_error() -> None:
 
 
 def test_spacks_schema_has_the_same_keys_and_values() -> None:
+    forms: Dict[Kind, Dict[str, object]] = {
+        Kind.PATH: {"type": "string"},
+        Kind.PATHS: {"type": "array", "items": {"type": "string"}},
+        Kind.SWITCH: {"type": "boolean"},
+    }
     section = copy.deepcopy(SCHEMA)["properties"]["pyvarium"]["properties"]
     tools = section.pop("tools")["properties"]
-    known = {key: value["anyOf"][0]["enum"] for key, value in section.items()}
-    known.update({f"tools.{key}": None for key in tools})
-    assert known == {key: kind and [one.value for one in kind] for key, kind in KINDS.items()}
+    section.update({f"tools.{key}": value for key, value in tools.items()})
+    expected: Dict[str, object] = {}
+    for key, kind in KINDS.items():
+        if isinstance(kind, Kind):
+            expected[key] = forms[kind]
+        else:
+            expected[key] = [one.value for one in kind]
+            section[key] = section[key]["anyOf"][0]["enum"]
+    assert section == expected
+
+
+@pytest.mark.parametrize(
+    ("patterns", "inside", "outside"),
+    [
+        ([], ["/", "/any/where"], []),
+        (["/projects"], ["/projects", "/projects/a/b"], ["/project", "/projects2/a", "/", "/a"]),
+        (["/projects/*/env"], ["/projects/a/env", "/projects/b/env/x"], ["/projects/a/b/env"]),
+        (["/home/[ab]?/x"], ["/home/a1/x"], ["/home/c1/x", "/home/a/x"]),
+        (["/a", "/b/"], ["/a/x", "/b/x"], ["/c"]),
+        (["/"], ["/a", "/"], []),
+        (["!/scratch"], ["/a"], ["/scratch", "/scratch/a"]),
+        (["/a", "!/a/tmp"], ["/a/b"], ["/a/tmp/b", "/b"]),
+    ],
+    ids=["none", "prefix", "star", "set", "several", "root", "only-not", "but-not"],
+)
+def test_which_paths_are_covered(
+    patterns: List[str], inside: List[str], outside: List[str]
+) -> None:
+    assert [covers(patterns, path) for path in inside] == [True] * len(inside)
+    assert [covers(patterns, path) for path in outside] == [False] * len(outside)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(True, True), ("false", False), ("True", True)])
+def test_a_switch(value: object, expected: bool) -> None:
+    assert parse_switch(value, "scope site") == Setting(expected, "scope site")
+
+
+def test_no_switch() -> None:
+    with pytest.raises(PyvariumError, match="scope site: 'on' is no switch; use true or false"):
+        parse_switch("on", "scope site")
 
 
 def test_yaml_may_read_off_as_a_boolean() -> None:

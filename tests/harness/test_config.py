@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import pytest
 import spack.config
 import spack.environment
+import spack.paths
 from test_command import pyvarium
 
 from pyvarium.settings import KINDS
@@ -134,14 +135,87 @@ def test_the_table() -> None:
     lines = config().splitlines()
     assert lines[0].split() == ["SETTING", "VALUE", "ORIGIN"]
     assert [line.split()[0] for line in lines[1:-1]] == list(KINDS)
-    assert lines[1:3] == [
-        "auto-sync     existing  default",
-        "backend       none      unset",
+    assert lines[1:4] == [
+        "auto-sync        existing  default",
+        "auto-sync-paths  none      unset",
+        "backend          none      unset",
     ]
     assert set(lines[-1].split(": ")[1].split(", ")) >= {"project", "site", "user"}
     assert json.loads(config("mode", "portable", "--json")) == {
         "done": [f"{file_of('user')}: mode set"]
     }
+
+
+def test_what_an_admin_sets(project: Path, tmp_path: Path) -> None:
+    """Values that Spack itself reads back from what was written, and that go again."""
+    log = tmp_path / "log.jsonl"
+    values = {
+        "auto-sync-paths": ["/it's", f"!{tmp_path}/*", "$spack/../x"],
+        "log": [str(log)],
+        "quiet": ["true"],
+    }
+    for key, words in values.items():
+        assert config("--scope", "site", key, *words) == f"{file_of('site')}: {key} set\n"
+        assert config("--scope", "site", key, *words) == "nothing to do\n"
+    assert given("--scope", "site") == {
+        "auto-sync-paths": (["/it's", f"!{tmp_path}/*", "$spack/../x"], "scope site"),
+        "log": (str(log), "scope site"),
+        "quiet": (True, "scope site"),
+    }
+    paths = ["/it's", f"!{tmp_path}/*", str(Path(spack.paths.prefix).parent / "x")]
+    assert given()["auto-sync-paths"] == (paths, "scope site")
+    assert (config("quiet"), config("log")) == ("true (scope site)\n", f"{log} (scope site)\n")
+    assert not log.exists()
+
+    assert config("quiet", "false") == f"{file_of('user')}: quiet set\n"
+    assert config("quiet") == "false (scope user)\n"
+    config("--unset", "quiet")
+    for key in values:
+        assert config("--scope", "site", "--unset", key) == f"{file_of('site')}: {key} removed\n"
+    assert not file_of("site").exists()
+
+
+FORCED = [("auto-sync", "off"), ("auto-sync-paths", "/a"), ("quiet", "true")]
+
+
+@pytest.mark.parametrize(("key", "value"), FORCED, ids=[key for key, _ in FORCED])
+def test_what_an_admin_forces(
+    project: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    other = {"off": "all", "/a": "/b", "true": "false"}[value]
+    config("--scope", "site", "--force", key, value)
+    assert config("--scope", "site", "--force", key, value) == "nothing to do\n"
+    monkeypatch.setenv("SPACK_PYVARIUM", "all")
+    assert config(key, other) == (
+        f"==> {key}: {value} holds here, by scope site, which forces it\n"
+        f"{file_of('user')}: {key} set\n"
+    )
+    assert config(key) == f"{value} (scope site, forced)\n"
+    assert json.loads(config(key, "--json"))["settings"][key]["forced"]
+
+    refused = (
+        f"==> Error: {file_of('site')}: forces {key} by '::'; add --force, or change it there"
+    )
+    for words in ([key, other], ["--unset", key]):
+        spack.config.CONFIG.clear_caches()
+        assert pyvarium("config", "--scope", "site", *words, code=1) == refused + "\n"
+    config("--scope", "site", "--force", key, other)
+    assert config(key) == f"{other} (scope site, forced)\n"
+    removed = f"{file_of('site')}: {key} removed\n"
+    assert config("--scope", "site", "--unset", "--force", key) == removed
+    assert not file_of("site").exists()
+
+
+def test_an_admin_may_write_lists_by_hand(project: Path) -> None:
+    """As Spack itself writes them, with a comment that goes with the entry."""
+    file_of("site").parent.mkdir(parents=True, exist_ok=True)
+    text = "pyvarium:\n  auto-sync-paths::\n  - /a\n  # why\n  - '!/a/b'\n  mode: portable\n"
+    file_of("site").write_text(text)
+    assert config("auto-sync-paths") == "/a, !/a/b (scope site, forced)\n"
+    config("--scope", "site", "--force", "auto-sync-paths", "/c")
+    assert file_of("site").read_text() == (
+        "pyvarium:\n  auto-sync-paths:: ['/c']\n  mode: portable\n"
+    )
 
 
 KNOWN = ", ".join(KINDS)
@@ -163,6 +237,16 @@ KNOWN = ", ".join(KINDS)
             "/nowhere/uv: cannot be run (No such file or directory); give one that works, or run"
             " 'spack pyvarium setup uv PREFIX'",
         ),
+        (["mode", "bound", "portable"], "mode: has one value, and here are 2; give one"),
+        (["quiet", "on"], "quiet: 'on' is no switch; use true or false"),
+        (
+            ["log", "/nowhere/log"],
+            "/nowhere/log: cannot be created in /nowhere; name one that ever",
+        ),
+        (
+            ["--force", "mode", "bound"],
+            "mode: cannot be forced in user; auto-sync, auto-sync-paths, log, quiet can, in",
+        ),
         (["--scope", "nope", "mode", "bound"], "scope nope: is not known; use one of "),
         (["--scope", "nope"], "scope nope: is not known; use one of "),
         (["--scope", "project"], "no Spack environment is active; choose one: "),
@@ -179,6 +263,7 @@ def test_what_a_project_cannot_hold(project: Path) -> None:
         for key, value, message in (
             ("auto-sync", "all", "auto-sync: 'all' is not for a project; use true or false"),
             ("tools.uv", "/uv", "tools.uv: is a path on one machine; use a --scope of Spack's"),
+            ("quiet", "true", "quiet: is for an admin; use a --scope of Spack's"),
             ("mode", "fast", "mode: 'fast' is not a mode; use one of bound, portable"),
         ):
             out = pyvarium("config", "--scope", "project", key, value, code=1)

@@ -82,7 +82,11 @@ def test_the_last_of_the_tools_takes_their_table_with_it() -> None:
             "tools.uv",
             "'tools' is not written with one entry a line; rewrite it so, or use another --scope",
         ),
-        ("pyvarium:\n  mode:: bound\n", "mode", "forces mode by '::'; change it there"),
+        (
+            "pyvarium:\n  mode:: bound\n",
+            "mode",
+            "forces mode by '::'; add --force, or change it there",
+        ),
         ("pyvarium: [\n", "mode", None),
     ],
     ids=["one-line", "forced", "broken"],

@@ -31,8 +31,8 @@ from pyvarium.settings import Policy, Setting
         ),
         (
             {"site": "auto-sync:: opted-in", "user": "auto-sync:: all"},
-            Setting(Policy.ALL, "scope user"),
-            Setting(Policy.OPTED_IN, "scope site"),
+            Setting(Policy.ALL, "scope user", forced=True),
+            Setting(Policy.OPTED_IN, "scope site", forced=True),
         ),
         ({"site": ""}, None, None),
     ],

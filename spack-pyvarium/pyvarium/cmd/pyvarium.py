@@ -120,9 +120,12 @@ def setup_parser(subparser):
 
     config = _add(commands, "config", configure)
     config.add_argument("key", nargs="?", metavar="KEY", help="setting (default: show all)")
-    config.add_argument("value", nargs="?", metavar="VALUE", help="set it to this")
+    config.add_argument("values", nargs="*", metavar="VALUE", help="set it to this")
     config.add_argument("--unset", action="store_true", help="remove the setting")
     config.add_argument("--scope", help="scope to show or change (default to change: user)")
+    config.add_argument(
+        "--force", action="store_true", help="so that no higher scope, project or user changes it"
+    )
     config.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     setup = _add(commands, "setup", set_up)
@@ -471,25 +474,34 @@ def configure(args):
     A scope is one of Spack's configuration, or 'project': [tool.pyvarium] in the pyproject.toml of
     the active environment. The settings:
 
-      auto-sync     where automatic sync acts: off, existing, all, opted-in;
-                    in a project: true, false
-      backend       what installs from the package index: uv, poetry, pdm, pip
-      mode          bound: what Spack provides comes from Spack alone; portable: the project also
-                    installs where there is no Spack
-      tools.uv ...  path of a backend's program (default: the one on PATH); not in a project
+      auto-sync        where automatic sync acts: off, existing, all, opted-in;
+                       in a project: true, false
+      auto-sync-paths  only in environments below one of these paths, and below none with '!'
+                       before it; parts may have * and ?, and Spack's variables as $user
+      backend          what installs from the package index: uv, poetry, pdm, pip
+      log              file to which automatic sync appends what it did, as lines of JSON
+      mode             bound: what Spack provides comes from Spack alone; portable: the project
+                       also installs where there is no Spack
+      quiet            true: automatic sync says only what has to be mended
+      tools.uv ...     path of a backend's program (default: the one on PATH)
+
+    auto-sync-paths, log, quiet and tools are not for a project. What an admin forces (auto-sync,
+    auto-sync-paths, log, quiet) holds for everybody above that scope.
     """
-    if args.unset and (args.key is None or args.value is not None):
+    if args.unset and (args.key is None or args.values):
         return _usage("config --unset: takes a key and no value")
+    if args.force and not (args.unset or args.values):
+        return _usage("config --force: takes a key and a value, or --unset")
     from pyvarium import libraries
 
     libraries.require()
     from pyvarium import config, report
 
-    if args.value is None and not args.unset:
+    if not args.values and not args.unset:
         found = config.shown(args.key, args.scope)
         return _print(report.settings(found, config.scope_names(), args.key, args.json))
     scope = args.scope or "user"
-    change = config.with_value(scope, args.key, args.value)
+    change = config.with_value(scope, args.key, args.values or None, force=args.force)
     written = change.write()
     note = None if args.unset else config.overruling(scope, args.key)
     return _print(report.setting_changed(args.key, args.unset, change, written, note, args.json))
