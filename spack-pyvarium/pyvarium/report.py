@@ -54,6 +54,17 @@ def _shown(value: Any) -> str:
     return {None: "none", True: "yes", False: "no"}.get(value, str(value))
 
 
+def setup_status(state: Mapping[str, Any], as_json: bool) -> Answer:
+    """The answer of ``setup --status``, for people and for what watches a site."""
+    problems = state["problems"]
+    code = DIFFERS if problems else OK
+    if as_json:
+        return Answer(render_json(dict(state)), (), code)
+    shown = {key: value for key, value in state.items() if key not in ("problems", "ok")}
+    lines = "".join(f"problem: {one}\n" for one in problems) or "no problem\n"
+    return Answer(render_table(shown) + lines, (), code)
+
+
 def installation(backend: str, made: Installation, change: FileChange, as_json: bool) -> Answer:
     """The answer of ``setup`` for a backend, and where its program was named."""
     tool = made.tool

@@ -9,19 +9,21 @@ Only configuration is written, and only in the scope that was asked for: no file
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 import pyvarium
 
-from . import host, libraries, registration, scopes, spack_api
+from . import host, libraries, log, registration, scopes, spack_api
 from .errors import FileError, PyvariumError
 from .files import FileChange
 from .host import Host, HostError, Report
@@ -36,23 +38,35 @@ DISTRIBUTION = "spack-pyvarium"
 
 @dataclass(frozen=True)
 class State:
-    """How this Spack knows of us. ``hook`` tells whether automatic sync is on in this process."""
+    """How this Spack knows of us. ``hook`` tells whether automatic sync is on in this process.
 
+    ``registrations`` are the top levels that the scopes name, of this clone or another.
+    ``problems`` are what an admin has to mend, each a line with the remedy.
+    """
+
+    version: str
     spack: str
     python: str
     root: str
     distribution: Optional[str]
     scopes: Tuple[str, ...]
+    registrations: Dict[str, Tuple[str, ...]]
     command: bool
     hook: bool
     repository: bool
     templates: bool
     libraries: Dict[str, Optional[str]]
-    policy: str
-    policy_origin: str
+    policy: Optional[str]
+    policy_origin: Optional[str]
+    policy_forced: bool
+    auto_sync_paths: Optional[Tuple[str, ...]]
+    quiet: Optional[bool]
+    log: Optional[str]
+    problems: Tuple[str, ...]
 
     def as_json(self) -> Dict[str, Any]:
-        return {key.replace("_", "-"): value for key, value in asdict(self).items()}
+        answer = {key.replace("_", "-"): value for key, value in asdict(self).items()}
+        return {**answer, "ok": not self.problems}
 
 
 #: The entry of ``include.yaml`` that registers everything below a top level.
@@ -96,39 +110,97 @@ def is_ours(entry: str) -> bool:
     return "pyvarium.registration" in entry
 
 
-#: Whether an entry of ``pyvarium.yaml`` is a policy.
-is_policy = scopes.is_key(AUTO_SYNC)
+#: Whether an entry of ``pyvarium.yaml`` is a policy, which ``setup`` may have written.
+is_policy = scopes.is_any(scopes.is_key(AUTO_SYNC), scopes.is_key(f"{AUTO_SYNC}:"))
+
+#: The directory that an entry of ``include.yaml`` adds to where Python looks for us.
+_EXTENSION = re.compile(r"^ *extension = (\".*\")$", re.MULTILINE)
+
+Found = TypeVar("Found")
 
 
 def state() -> State:
     """Look at the running Spack."""
+    problems: List[str] = []
     root = Path(pyvarium.root())
     extension = root / "spack-pyvarium"
-    policy = spack_api.policy()
-    libraries.missing()  # Looks beside the clone too.
+
+    def ask(question: Callable[[], Found]) -> Optional[Found]:
+        try:
+            return question()
+        except PyvariumError as error:
+            problems.append(str(error))
+            return None
+
+    policy = ask(spack_api.policy)
+    paths = ask(spack_api.paths)
+    quiet = ask(spack_api.quiet)
+    file = ask(spack_api.log)
+    registrations = ask(_registrations) or {}
+    missing = libraries.missing()  # Looks beside the clone too.
+    distribution = _distribution()
+    known = {
+        "command": _is_in(extension, spack_api.extension_paths()),
+        "hook": registration.is_registered(),
+        "repository": _is_in(root, spack_api.repository_roots()),
+        "templates": _is_in(extension / "templates", spack_api.template_directories()),
+    }
+
+    if distribution is None and not registrations:
+        if policy is None or policy.value is not Policy.OFF:
+            problems.append("automatic sync: is not registered; run 'spack pyvarium setup'")
+    else:
+        absent = [name for name, there in known.items() if not there]
+        problems += (f"{name}: is registered, but not there; run setup again" for name in absent)
+    for scope, roots in registrations.items():
+        for one in roots:
+            if not Path(one, "spack-pyvarium").is_dir():
+                problems.append(
+                    f"scope {scope}: registers {one}, which is gone; run 'spack pyvarium setup"
+                    f" --scope {scope}' to name {root}, or add --remove"
+                )
+    if missing:
+        problems.append(f"{', '.join(missing)}: missing; run 'spack pyvarium setup'")
+    for backend in Backend:
+        tool = spack_api.configured_tool(backend)
+        if tool is not None and not os.access(tool.value, os.X_OK):
+            problems.append(
+                f"{tool.value}: cannot be run; mend {tool_key(backend)} in {tool.origin}"
+            )
+    fault = log.fault(file.value) if file else None
+    if file is not None and fault is not None:
+        problems.append(f"{fault}; make it writable, or mend log in {file.origin}")
+
     return State(
+        version=pyvarium.__version__,
         spack=spack_api.version(),
         python=sys.executable,
         root=str(root),
-        distribution=_distribution(),
-        scopes=_registered_scopes(),
-        command=_is_in(extension, spack_api.extension_paths()),
-        hook=registration.is_registered(),
-        repository=_is_in(root, spack_api.repository_roots()),
-        templates=_is_in(extension / "templates", spack_api.template_directories()),
+        distribution=distribution,
+        scopes=tuple(registrations),
+        registrations=registrations,
         libraries={name: _version(name) for name in libraries.NAMES},
-        policy=policy.value.value,
-        policy_origin=policy.origin,
+        policy=policy.value.value if policy else None,
+        policy_origin=policy.origin if policy else None,
+        policy_forced=policy is not None and policy.forced,
+        auto_sync_paths=paths.value if paths else None,
+        quiet=quiet.value if quiet else None,
+        log=str(file.value) if file else None,
+        problems=tuple(problems),
+        **known,
     )
 
 
-def register(scope: str, policy: Optional[Policy], source: Optional[Path] = None) -> Iterator[str]:
+def register(
+    scope: str, policy: Optional[Policy], source: Optional[Path] = None, *, force: bool = False
+) -> Iterator[str]:
     """Write what registers us into a scope; yields what was done. Raises PyvariumError.
 
-    The libraries come from the package index, or from ``source``, a directory of wheels.
+    ``force`` makes the policy one that no higher scope, project or user changes. The libraries
+    come from the package index, or from ``source``, a directory of wheels.
     """
     root = Path(pyvarium.root())
-    setting = _setting(scope, policy)
+    setting = _setting(scope, policy, force)
     include = None
     if _distribution() is not None:
         yield "Spack's Python has the distribution installed, which registers itself"
@@ -148,7 +220,7 @@ def register(scope: str, policy: Optional[Policy], source: Optional[Path] = None
     if include is not None and include.write():
         yield f"{include.path}: registered"
     if setting is not None and setting.write():
-        yield f"{setting.path}: auto-sync set"
+        yield f"{setting.path}: auto-sync {'forced' if force else 'set'}"
 
 
 def unregister(scope: Optional[str]) -> Iterator[str]:
@@ -169,7 +241,7 @@ def unregister(scope: Optional[str]) -> Iterator[str]:
                         change.path.parent.rmdir()  # If nothing else is in it.
             except PyvariumError as error:
                 left.append(error)
-    if libraries.DIRECTORY.is_dir() and not _registered_scopes():
+    if libraries.DIRECTORY.is_dir() and not _registrations():
         try:
             shutil.rmtree(libraries.DIRECTORY)
             yield f"{libraries.DIRECTORY}: removed"
@@ -223,28 +295,40 @@ def prepare_spack(
     return made, True
 
 
-def _setting(scope: str, policy: Optional[Policy]) -> Optional[FileChange]:
+def _setting(scope: str, policy: Optional[Policy], force: bool) -> Optional[FileChange]:
     """Plan to set a policy; where many share a scope, one that surprises nobody of them."""
     if policy is None:
         file = spack_api.section_file(scope, spack_api.SECTION)
-        there = (entry.startswith(AUTO_SYNC) for entry in scopes.entries(file))
-        if scope.startswith(("user", "env:")) or any(there):
+        there = any(map(is_policy, scopes.entries(file)))
+        if scope.startswith(("user", "env:")) or there:
             return None
         policy = Policy.OPTED_IN
-    return scopes.with_setting(scope, AUTO_SYNC, policy.value)
+    return scopes.with_setting(scope, AUTO_SYNC, policy.value, force=force)
 
 
-def _registered_scopes() -> Tuple[str, ...]:
+def _registrations() -> Dict[str, Tuple[str, ...]]:
+    """The top levels that each scope registers, where one does."""
     if not spack_api.has_includes():
-        return ()
-    names = spack_api.scopes()
-    entries = (scopes.entries(spack_api.section_file(name, "include")) for name in names)
-    return tuple(name for name, ours in zip(names, entries) if any(map(is_ours, ours)))
+        return {}
+    found = {}
+    for name in spack_api.scopes():
+        file = spack_api.section_file(name, "include")
+        roots = tuple(_root_of(one) for one in scopes.entries(file) if is_ours(one))
+        if roots:
+            found[name] = roots
+    return found
 
 
 def _distribution() -> Optional[str]:
     """The version of the distribution that Spack's Python has, and that registers itself."""
     return _version(DISTRIBUTION)
+
+
+def _root_of(entry: str) -> str:
+    """The top level that an entry of ours registers."""
+    include = ast.literal_eval(entry)
+    match = _EXTENSION.search(str(include.get("when")))
+    return os.path.dirname(json.loads(match[1]) if match else str(include.get("path")))
 
 
 def _is_in(path: Path, paths: Tuple[Path, ...]) -> bool:

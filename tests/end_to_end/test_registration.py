@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
-from spacks import TOP, Done, Spack, environ_for, write
+from spacks import TOP, Done, Spack, environ_for, finish, write
 
+from pyvarium import __version__
 from pyvarium.errors import PyvariumError
 from pyvarium.host import Host, prepare
 
@@ -176,10 +177,13 @@ def all_of(root: Path) -> Dict[str, Any]:
 
 
 def status(spack: Spack, root: Path) -> Dict[str, Any]:
-    """Our own answer, without what depends on the machine."""
-    answer: Dict[str, Any] = json.loads(spack("pyvarium", "setup", "--status", "--json").out)
+    """Our own answer, without what depends on the machine; it exits with 3 for a problem."""
+    done = finish(spack.start("pyvarium", "setup", "--status", "--json"))
+    answer: Dict[str, Any] = json.loads(done.out)
     assert (answer.pop("root"), answer.pop("python")) == (str(root), spack.environ["SPACK_PYTHON"])
-    del answer["spack"]
+    assert (answer.pop("ok"), done.code) == ((False, 3) if answer["problems"] else (True, 0))
+    assert (answer.pop("version"), answer.pop("spack") != "") == (__version__, True)
+    assert list(answer.pop("registrations")) == answer["scopes"]
     answer["libraries"] = all(answer["libraries"].values())
     return answer
 
@@ -187,12 +191,17 @@ def status(spack: Spack, root: Path) -> Dict[str, Any]:
 def state(distribution: Optional[str] = None, **changes: Any) -> Dict[str, Any]:
     """The status of a Spack with everything registered, but for these changes."""
     return {
+        "auto-sync-paths": None,
         "command": True,
         "distribution": distribution,
         "hook": True,
         "libraries": True,
+        "log": None,
         "policy": "existing",
+        "policy-forced": False,
         "policy-origin": "default",
+        "problems": [],
+        "quiet": False,
         "repository": True,
         "scopes": [],
         "templates": True,
@@ -483,7 +492,11 @@ def test_command_for_everybody(spack: Spack, clone: Path, wheels: Path, missing:
     )
     expected = {**NOTHING, "commands": ["pyvarium"], "templates": all_of(clone)["templates"]}
     assert seen(spack) == expected
-    answer = state(hook=False, repository=False, libraries=not missing)
+    problems = [
+        "automatic sync: is not registered; run 'spack pyvarium setup'",
+        *(["packaging, tomlkit: missing; run 'spack pyvarium setup'"] if missing else []),
+    ]
+    answer = state(hook=False, repository=False, libraries=not missing, problems=problems)
     assert status(spack, clone) == answer
     assert unharmed(spack) == []
 
@@ -509,6 +522,57 @@ def test_everything_for_everybody(spack: Spack, clone: Path, wheels: Path) -> No
     assert status(spack, clone) == site
     spack("pyvarium", "setup", "--remove")
     assert not (spack.root / "system").exists()
+
+
+def test_what_an_admin_forces(spack: Spack, clone: Path, wheels: Path) -> None:
+    """And nobody undoes above it; removing takes it too."""
+    needs_includes(spack)
+    words = ("--scope", "system", "--auto-sync", "off", "--force", "--libraries-from", wheels)
+    done = fresh(spack, clone, "setup", *words)
+    assert done.out.splitlines()[1:] == [
+        f"{spack.root}/system/include.yaml: registered",
+        f"{spack.root}/system/pyvarium.yaml: auto-sync forced",
+    ]
+    spack("pyvarium", "config", "auto-sync", "all")
+    forced = {"policy": "off", "policy-forced": True, "policy-origin": "scope system"}
+    assert status(spack.with_environ(SPACK_PYVARIUM="all"), clone) == state(
+        scopes=["system"], **forced
+    )
+    spack("pyvarium", "setup", "--remove")
+    assert not (spack.root / "system").exists()
+
+
+def test_problems(spack: Spack, clone: Path, wheels: Path) -> None:
+    """What a monitoring script is told."""
+    needs_includes(spack)
+    fresh(spack, clone, "setup", "--scope", "system", "--libraries-from", wheels)
+    include = spack.root / "system/include.yaml"
+    write(spack.configuration / "include.yaml", include.read_text().replace("clone", "gone"))
+    write(
+        spack.configuration / "pyvarium.yaml",
+        f"pyvarium:\n  log: {spack.root}/none/log\n  tools:\n    uv: {spack.root}/uv\n",
+    )
+    gone = str(clone).replace("clone", "gone")
+    found = status(spack.with_environ(SPACK_PYVARIUM="nonsense"), clone)
+    problems = [
+        "SPACK_PYVARIUM: 'nonsense' is not a policy; use one of off, existing, all, opted-in",
+        f"scope user: registers {gone}, which is gone; run 'spack pyvarium setup --scope user'"
+        f" to name {clone}, or add --remove",
+        f"{spack.root}/uv: cannot be run; mend tools.uv in scope user",
+        f"{spack.root}/none/log: cannot be created in {spack.root}/none; make it writable, or"
+        " mend log in scope user",
+    ]
+    assert found == state(
+        scopes=["system", "user"],
+        log=f"{spack.root}/none/log",
+        policy=None,
+        problems=problems,
+        **{"policy-origin": None},
+    )
+    text = spack("pyvarium", "setup", "--status", code=3).out
+    assert [line for line in text.splitlines() if line.startswith("problem: ")] == [
+        f"problem: {one}" for one in problems[1:]
+    ]
 
 
 def test_include_without_a_hook(spack: Spack, clone: Path) -> None:

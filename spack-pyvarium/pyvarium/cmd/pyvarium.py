@@ -141,6 +141,11 @@ def setup_parser(subparser):
         help="also set where automatic sync acts (default for site and system: opted-in)",
     )
     setup.add_argument(
+        "--force",
+        action="store_true",
+        help="with --auto-sync: so that no higher scope, project or user changes it",
+    )
+    setup.add_argument(
         "--libraries-from",
         metavar="DIR",
         help="directory of wheels to take missing libraries from, without a package index",
@@ -518,22 +523,24 @@ def set_up(args):
     With a word, it installs what one works with and leaves the registration as it is:
 
       spack pyvarium setup uv PREFIX
+
+    --status exits with 3 where something has to be mended, and says what.
     """
+    if args.force and not args.auto_sync:
+        return _usage("setup --force: takes --auto-sync")
     from pathlib import Path
 
     from pyvarium import report, setup
     from pyvarium.settings import Policy
 
     if args.status:
-        state = setup.state().as_json()
-        text = report.render_json(state) if args.json else report.render_table(state)
-        return _print(report.Answer(text))
+        return _print(report.setup_status(setup.state().as_json(), args.json))
     if args.remove:
         steps = setup.unregister(args.scope)
     else:
         policy = Policy(args.auto_sync) if args.auto_sync else None
         source = Path(args.libraries_from) if args.libraries_from else None
-        steps = setup.register(args.scope or "user", policy, source)
+        steps = setup.register(args.scope or "user", policy, source, force=args.force)
     done = []
     for line in steps:  # Each is said when it is done: the next may fail.
         done.append(line)
@@ -622,7 +629,7 @@ def _home():
 
 def _registers(args):
     """Whether there are options that are only for a setup without a word."""
-    return args.status or args.remove or args.auto_sync or args.libraries_from
+    return args.status or args.remove or args.auto_sync or args.force or args.libraries_from
 
 
 def _environment():
