@@ -22,17 +22,24 @@ try:
 except ImportError:  # Windows: Spack environments there are not shared between hosts.
     fcntl = None  # type: ignore[assignment]
 
+#: What lets a group, or others, read.
+_READABLE = stat.S_IRGRP | stat.S_IROTH
+
 #: Seconds to wait for another process that writes to the same environment.
 LOCK_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """What a file holds and what it should hold (None: it does not exist); falsy if the same."""
+    """What a file holds and what it should hold (None: it does not exist); falsy if the same.
+
+    A new file that is ``shared`` can be read by whoever can read the directory that it is in.
+    """
 
     path: Path
     before: Optional[bytes]
     after: Optional[bytes]
+    shared: bool = False
 
     def __bool__(self) -> bool:
         return self.before != self.after
@@ -44,7 +51,7 @@ class FileChange:
         if self.after is None:
             _remove(self.path)
         else:
-            write_atomically(self.path, self.after, expected=self.before)
+            write_atomically(self.path, self.after, expected=self.before, shared=self.shared)
         return True
 
 
@@ -61,12 +68,15 @@ def read_optional(path: Path) -> Optional[bytes]:
         raise FileError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
 
 
-def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> None:
+def write_atomically(
+    path: Path, data: bytes, *, expected: Optional[bytes], shared: bool = False
+) -> None:
     """Replace a file in one step: whoever looks sees all of the old or all of the new.
 
     Makes a missing directory, keeps mode and group of an existing file and follows a link to the
-    file behind it. Raises FileError, and then the old file stands as it was; also where it no
-    longer holds what was ``expected``, as when an editor saved it meanwhile.
+    file behind it. A new one that is ``shared`` has the readers of its directory. Raises
+    FileError, and then the old file stands as it was; also where it no longer holds what was
+    ``expected``, as when an editor saved it meanwhile.
     """
     target = Path(os.path.realpath(path))
     temporary = None
@@ -74,7 +84,9 @@ def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> N
         mode = _mode_for(target)
         if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
             raise PermissionError(errno.EACCES, "it is read-only")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(path.parent, shared)
+        if shared and not target.exists():
+            mode |= target.parent.stat().st_mode & _READABLE
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -93,6 +105,29 @@ def write_atomically(path: Path, data: bytes, *, expected: Optional[bytes]) -> N
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # Only there still if the replacement did not happen.
+
+
+def share(path: Path, like: Path) -> None:
+    """Let whoever can read a directory read what is below a path too, whatever the umask was."""
+    for folder, _, names in os.walk(path):
+        for one in (folder, *(os.path.join(folder, name) for name in names)):
+            if not os.path.islink(one):
+                _add_readers(Path(one), like)
+
+
+def _make_directory(path: Path, shared: bool) -> None:
+    if path.is_dir():
+        return
+    _make_directory(path.parent, shared)
+    path.mkdir(exist_ok=True)
+    if shared:
+        _add_readers(path, path.parent)
+
+
+def _add_readers(path: Path, like: Path) -> None:
+    readers = like.stat().st_mode & _READABLE
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.chmod(mode | readers | (readers >> 2 if mode & stat.S_IXUSR else 0))
 
 
 def _remove(path: Path) -> None:

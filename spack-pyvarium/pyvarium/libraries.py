@@ -21,6 +21,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 import pyvarium
 
 from .errors import FileError, PyvariumError
+from .files import share
 
 NAMES = ("packaging", "tomlkit")
 #: As in ``pyproject.toml``; the wheels must suit every Python that may run Spack from this clone.
@@ -94,6 +95,7 @@ def install(
                 )
             if directory.exists():
                 shutil.rmtree(directory)  # What stands there is not complete.
+            share(target, like=directory.parent)  # A clone that all can read is for all.
             target.rename(directory)
     except OSError as error:
         raise FileError(

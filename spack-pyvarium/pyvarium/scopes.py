@@ -40,7 +40,7 @@ def with_setting(
     if len(section.keys) > 1:  # Spack's manifest knows no section of ours.
         raise PyvariumError(f"{section.path}: cannot hold {key}; use another --scope")
     *outer, last = key.split(".")
-    file = SectionFile(section.path, (*section.keys, *outer))
+    file = SectionFile(section.path, (*section.keys, *outer), section.shared)
     there = entries(file)
     is_forced = is_key(f"{last}:")
     if any(map(is_forced, there)) and not force:
@@ -90,7 +90,7 @@ def changed(file: SectionFile, entry: str, ours: Ours) -> FileChange:
             " or use another --scope"
         )
     data = after.encode("utf-8", "surrogateescape") if after.strip() else None
-    return FileChange(file.path, before, data)
+    return FileChange(file.path, before, data, file.shared)
 
 
 def entries(file: SectionFile) -> List[str]:

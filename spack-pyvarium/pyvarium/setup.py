@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import importlib.metadata
 import json
 import os
@@ -221,6 +222,9 @@ def register(
         yield f"{include.path}: registered"
     if setting is not None and setting.write():
         yield f"{setting.path}: auto-sync {'forced' if force else 'set'}"
+    unreadable = _unreadable(scope, root)
+    if unreadable is not None:
+        yield f"warning: {unreadable}"
 
 
 def unregister(scope: Optional[str]) -> Iterator[str]:
@@ -293,6 +297,26 @@ def prepare_spack(
         report(f"not registered: {error}")
         return made, False
     return made, True
+
+
+def _unreadable(scope: str, root: Path) -> Optional[str]:
+    """Say what of the clone those cannot read who read a scope; None if they can all of it."""
+    file = spack_api.section_file(scope, spack_api.SECTION)
+    if not file.shared:
+        return None
+    there = next(one for one in file.path.parents if one.is_dir())
+    if not _readers(there) & ~_readers(Path(pyvarium.__file__)):
+        return None
+    return (
+        f"{root}: cannot be read by all who read {there}; run 'chmod -R go+rX {root}', or move it"
+        " to where they can"
+    )
+
+
+def _readers(path: Path) -> int:
+    """Whether a group (0o040) and others (0o004) come as far as a path and can read it."""
+    modes = [path.stat().st_mode, *(one.stat().st_mode << 2 for one in path.parents)]
+    return functools.reduce(int.__and__, modes, 0o044)
 
 
 def _setting(scope: str, policy: Optional[Policy], force: bool) -> Optional[FileChange]:

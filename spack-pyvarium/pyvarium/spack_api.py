@@ -255,10 +255,14 @@ def forget_configuration() -> None:
 
 @dataclass(frozen=True)
 class SectionFile:
-    """Where a scope keeps a section: a file, and the keys in it that lead there."""
+    """Where a scope keeps a section: a file, and the keys in it that lead there.
+
+    Where the scope is ``shared``, a file that others cannot read would stop their Spack.
+    """
 
     path: Path
     keys: Tuple[str, ...]
+    shared: bool = False
 
 
 def section_file(scope: str, section: str) -> SectionFile:
@@ -266,12 +270,13 @@ def section_file(scope: str, section: str) -> SectionFile:
     if _INTERNAL.match(scope):
         raise PyvariumError(f"scope {scope}: is Spack's own; use another --scope")
     known = spack.config.CONFIG.scopes
+    shared = not scope.startswith(("user", "env:"))
     if scope in known:
         path = Path(known[scope].get_section_filename(section))
-        return SectionFile(path, (*getattr(known[scope], "yaml_path", ()), section))
+        return SectionFile(path, (*getattr(known[scope], "yaml_path", ()), section), shared)
     absent = dict(_absent_scopes())
     if scope in absent:
-        return SectionFile(absent[scope] / f"{section}.yaml", (section,))
+        return SectionFile(absent[scope] / f"{section}.yaml", (section,), shared)
     names = ", ".join(sorted(scope_names()))
     raise PyvariumError(f"scope {scope}: is not known; use one of {names}")
 

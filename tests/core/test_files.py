@@ -7,11 +7,12 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Iterator, Tuple
 
 import pytest
 
 from pyvarium.errors import FileError
-from pyvarium.files import FileChange, locked, read_optional, write_atomically
+from pyvarium.files import FileChange, locked, read_optional, share, write_atomically
 
 
 def test_writes_and_keeps_the_mode(tmp_path: Path) -> None:
@@ -27,6 +28,40 @@ def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     write_atomically(tmp_path / "file", b"", expected=None)
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """That of an admin who shares nothing by chance."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("directory", "modes"), [(0o755, (0o755, 0o644)), (0o2750, (0o750, 0o640))]
+)
+def test_a_shared_file_has_the_readers_of_its_directory(
+    umask: None, tmp_path: Path, directory: int, modes: Tuple[int, int]
+) -> None:
+    tmp_path.chmod(directory)
+    path = tmp_path / "new" / "shared"
+    assert FileChange(path, None, b"1", shared=True).write()
+    found = tuple(one.stat().st_mode & 0o777 for one in (path.parent, path))
+    FileChange(tmp_path / "own", None, b"1").write()
+    assert (found, (tmp_path / "own").stat().st_mode & 0o777) == (modes, 0o600)
+
+
+def test_shares_what_is_below_a_path(umask: None, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "tree" / "sub" / "file"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    (tmp_path / "other").touch()
+    (path.parent / "link").symlink_to(tmp_path / "other")
+    share(tmp_path / "tree", like=tmp_path)
+    found = [one.stat().st_mode & 0o777 for one in (path, path.parent, tmp_path / "other")]
+    assert found == [0o644, 0o755, 0o600]
 
 
 def test_follows_a_link(tmp_path: Path) -> None:

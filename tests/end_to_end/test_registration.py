@@ -524,6 +524,26 @@ def test_everything_for_everybody(spack: Spack, clone: Path, wheels: Path) -> No
     assert not (spack.root / "system").exists()
 
 
+def test_an_admin_who_shares_nothing_by_chance(spack: Spack, clone: Path, wheels: Path) -> None:
+    """Spack refuses every command of whoever cannot read one file of its configuration."""
+    needs_includes(spack)
+    system = spack.root / "system"
+    system.mkdir(mode=0o755)
+    extension = json.dumps(str(clone / "spack-pyvarium"))
+    process = spack.start(
+        *("-c", f"config:extensions:[{extension}]", "pyvarium", "setup", "--scope", "system"),
+        *("--libraries-from", wheels),
+        preexec_fn=lambda: os.umask(0o077),
+    )
+    done = finish(process)
+    assert (done.code, done.out.splitlines()[1:]) == (
+        0,
+        [f"{system}/include.yaml: registered", f"{system}/pyvarium.yaml: auto-sync set"],
+    )
+    readable = [*system.iterdir(), *(clone / "spack-pyvarium/libraries").rglob("*.py")]
+    assert [oct(one.stat().st_mode & 0o777) for one in readable] == ["0o644"] * len(readable)
+
+
 def test_what_an_admin_forces(spack: Spack, clone: Path, wheels: Path) -> None:
     """And nobody undoes above it; removing takes it too."""
     needs_includes(spack)
