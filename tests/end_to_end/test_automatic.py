@@ -294,6 +294,50 @@ def test_off_by_admin(spack: Spack, new_environment: NewEnvironment) -> None:
     assert (done.said, environment.text) == ([], PYPROJECT)
 
 
+ADMINISTRATION = """\
+pyvarium:
+  auto-sync:: existing
+  auto-sync-paths:: ['{path}']
+  log: {root}/$user.jsonl
+  quiet:: {quiet}
+"""
+
+
+def test_what_an_admin_decides(spack: Spack, new_environment: NewEnvironment) -> None:
+    """Where it acts and what it says, in spite of the user; and what is logged of it."""
+    environment = new_environment("py-tiny@1.0")
+    system = spack.root / "system"
+    spack.configure(
+        "pyvarium", "pyvarium:\n  auto-sync: off\n  auto-sync-paths: [/]\n  quiet: false\n"
+    )
+    spack = spack.with_environ(SPACK_SYSTEM_CONFIG_PATH=str(system), SPACK_PYVARIUM="off")
+    found = []
+    for path, quiet, command in (
+        ("/nowhere", "false", "install"),
+        (f"{spack.root.parent}/*/work", "true", "concretize"),
+        (str(spack.root), "false", "concretize"),
+    ):
+        environment.pyproject.write_text(PYPROJECT)
+        text = ADMINISTRATION.format(path=path, root=spack.root, quiet=quiet)
+        write(system / "pyvarium.yaml", text)
+        done = spack("-D", environment.path, command)
+        found.append((done.said, environment.pins))
+    assert found == [
+        ([], None),
+        ([], {"tiny": "1.0"}),
+        ([environment.says(ADDED)], {"tiny": "1.0"}),
+    ]
+    (log,) = spack.root.glob("*.jsonl")
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(one["command"], one["result"], one["added"]) for one in entries] == [
+        ("install", "left-alone", {}),
+        ("concretize", "changed", {"tiny": "1.0"}),
+        ("concretize", "changed", {"tiny": "1.0"}),
+    ]
+    assert {one["environment"] for one in entries} == {str(environment.path)}
+    assert {one["user"] for one in entries} == {log.stem}
+
+
 def test_interrupted_install(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-waiting")
     process = spack.start("-D", environment.path, "install", preexec_fn=heed_interrupts)
