@@ -155,7 +155,8 @@ def setup_parser(subparser):
 
 
 def _add_kernels(commands):
-    words = _add(commands, "kernel", show_kernels).add_subparsers(
+    text = "Make environments kernels of Jupyter's, list and remove them."
+    words = _add(commands, "kernel", show_kernels, text).add_subparsers(
         metavar="WORD", dest="pyvarium_kernel"
     )
     words.required = True
