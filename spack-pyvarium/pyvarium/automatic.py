@@ -175,13 +175,12 @@ def _user() -> str:
 
 
 def _is_news(environment: Environment, fault: Optional[str]) -> bool:
-    """Whether to say that the log cannot be written: once for each environment."""
+    """Whether to say that the log cannot be written: once, in an environment that remembers it."""
     said = environment.state / "log-fault"
     with contextlib.suppress(OSError):
         if fault is None:
             said.unlink()
-        elif said.is_file() and said.read_text(encoding="utf-8") == fault:
-            return False
-        else:
+        elif not said.is_file() or said.read_text(encoding="utf-8") != fault:
             said.write_text(fault, encoding="utf-8")
-    return fault is not None
+            return True
+    return False
