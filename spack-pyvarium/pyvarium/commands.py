@@ -9,9 +9,8 @@ from typing import Mapping, Optional, Tuple
 
 from . import report
 from .activation import Shell, render_source
-from .distributions import metadata_paths, read_distribution, site_packages
-from .errors import FileError, MetadataError
-from .layer import is_shim
+from .errors import FileError
+from .layer import installed_distributions
 from .lockfile import read_lockfile
 from .model import Environment
 from .provided import provided_distributions
@@ -85,16 +84,8 @@ def activate(environment: Environment, shell: Shell) -> Answer:
 def status(environment: Environment, *, as_json: bool) -> Answer:
     """List what Spack provides, and what stands in the environment's ``.venv`` on top of it."""
     inventory = provided_distributions(environment, read_lockfile(environment.lockfile))
-    upper = []
-    notes = list(report.skipped_notes(inventory.skipped))
-    for _, directory in site_packages(environment.path / ".venv"):
-        for path in metadata_paths(directory):
-            if is_shim(path):
-                continue  # It stands for what Spack provides.
-            try:
-                upper.append(read_distribution(path))
-            except MetadataError as error:
-                notes.append(f"Error: {error}")
+    upper, unread = installed_distributions(environment)
+    notes = [*report.skipped_notes(inventory.skipped), *(f"Error: {error}" for error in unread)]
     if as_json:
         return Answer(report.render_json(report.status_as_json(inventory, upper)))
     return Answer(report.render_status(inventory, upper), tuple(notes))

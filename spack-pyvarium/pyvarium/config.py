@@ -16,7 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
-from . import backends, files, log, pyproject, scopes, settings, spack_api, toml_text, tools
+from . import (
+    backends,
+    files,
+    log,
+    modulefile,
+    pyproject,
+    scopes,
+    settings,
+    spack_api,
+    toml_text,
+    tools,
+)
 from .errors import PyvariumError
 from .files import FileChange
 from .model import Backend, Environment
@@ -27,6 +38,7 @@ from .settings import (
     BACKEND,
     LOG,
     MODE,
+    MODULE_NAME,
     QUIET,
     Kind,
     Setting,
@@ -72,6 +84,7 @@ def in_force() -> Settings:
         BACKEND: Setting(backend.value.value, backend.origin) if backend else _UNSET,
         LOG: Setting(str(file.value), file.origin, file.forced) if file else _UNSET,
         MODE: Setting(mode.value.value, mode.origin),
+        MODULE_NAME: _as_given(configured(MODULE_NAME)),
         QUIET: spack_api.quiet(),
         **{tool_key(backend): _tool(backend) for backend in Backend},
     }
@@ -143,8 +156,11 @@ def _checked(key: str, values: Sequence[str]) -> scopes.Value:
     value = values[0]
     if kind is Kind.SWITCH:
         return settings.parse_switch(value, key).value
-    if kind is not Kind.PATH:
+    if not isinstance(kind, Kind):
         return str(settings.parse(kind, value, key).value.value)
+    if key == MODULE_NAME:
+        modulefile.check_name(value)
+        return value
     value = _absolute(value)
     if key == LOG:
         fault = log.fault(Path(spack_api.canonicalize_path(value)))
@@ -177,6 +193,8 @@ def _with_project_value(
         chosen = switch[value]
     elif isinstance(settings.KINDS[key], Kind):
         what = "is for an admin" if key in ADMINISTRATIVE else "is a path on one machine"
+        if key == MODULE_NAME:
+            what = "is of one site"
         raise PyvariumError(f"{key}: {what}; use a --scope of Spack's")
     elif values is not None:
         chosen = str(_checked(key, values))

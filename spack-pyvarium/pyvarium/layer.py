@@ -169,6 +169,23 @@ def is_shim(dist_info: Path) -> bool:
         return False
 
 
+def installed_distributions(
+    environment: Environment,
+) -> Tuple[List[Distribution], List[MetadataError]]:
+    """What stands in ``.venv`` on top of what Spack provides, and why any of it was not read."""
+    found: List[Distribution] = []
+    unread: List[MetadataError] = []
+    for _, directory in site_packages(environment.venv):
+        for path in metadata_paths(directory):
+            if is_shim(path):
+                continue  # It stands for what Spack provides.
+            try:
+                found.append(read_distribution(path))
+            except MetadataError as error:
+                unread.append(error)
+    return found, unread
+
+
 def base_interpreter(venv: Path) -> Optional[Path]:
     """The real path of the interpreter of a venv; None where it is gone."""
     python = venv / "bin" / "python"

@@ -50,6 +50,12 @@ SCHEMA = {
                 "backend": {"anyOf": [{"type": "string", "enum": ["uv", "poetry", "pdm", "pip"]}]},
                 "log": {"type": "string"},
                 "mode": {"anyOf": [{"type": "string", "enum": ["bound", "portable"]}]},
+                "modules": {
+                    "type": "object",
+                    "default": {},
+                    "additionalProperties": False,
+                    "properties": {"name": {"type": "string"}},
+                },
                 "quiet": {"type": "boolean"},
                 "tools": {
                     "type": "object",

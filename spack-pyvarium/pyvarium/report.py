@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .kernel import Kernel
     from .lifecycle import Removal
     from .model import Environment
+    from .modulegen import ModuleFile
 
     # These need the libraries, which ``setup`` is there to bring.
     from .sync import Plan
@@ -356,6 +357,37 @@ def kernels(found: Sequence[Kernel], as_json: bool) -> Answer:
         (one.name, one.state.value, str(one.environment), str(one.directory)) for one in found
     ]
     return Answer(_columns(table) if found else "no kernel of ours\n")
+
+
+def module_files(
+    planned: Sequence[ModuleFile], *, written: bool, check: bool, diff: bool, as_json: bool
+) -> Answer:
+    """The answer of ``modulegen``: what became of each file, and how the new ones are loaded."""
+    code = DIFFERS if check and any(one.change for one in planned) else OK
+    if as_json:
+        rows = [
+            {
+                "action": one.action,
+                "directory": str(one.directory),
+                "environment": str(one.environment),
+                "language": one.language.value,
+                "name": one.name,
+                "path": str(one.change.path),
+            }
+            for one in planned
+        ]
+        return Answer(render_json({"modules": rows, "written": written}), (), code)
+    if diff:
+        return Answer("".join(one.unified_diff() for one in planned), (), code)
+    words = {"kept": "in step", "absent": "is not there"}
+    lines = []
+    for one in planned:
+        would = "" if written or not one.change else "would be "
+        lines.append(f"{one.change.path}: {would}{words.get(one.action, one.action)}\n")
+        if written and one.action == "created":
+            use = f"module use {shlex.quote(str(one.directory))}; module load {one.name}"
+            lines[-1] = f"{one.change.path}: created; load it by: {use}\n"
+    return Answer("".join(lines) or "nothing to do\n", (), code)
 
 
 def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:

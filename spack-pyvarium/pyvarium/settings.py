@@ -44,6 +44,7 @@ class Setting(Generic[Value]):
 class Kind(enum.Enum):
     """What a setting holds that has no list of possible values."""
 
+    NAME = "name"
     PATH = "path"
     PATHS = "paths"
     SWITCH = "switch"
@@ -54,6 +55,7 @@ AUTO_SYNC_PATHS = "auto-sync-paths"
 BACKEND = "backend"
 MODE = "mode"
 LOG = "log"
+MODULE_NAME = "modules.name"
 QUIET = "quiet"
 
 #: What an admin decides for others: can be forced, and is not for a project (but for the first).
@@ -72,6 +74,7 @@ KINDS: Mapping[str, Union[Type[enum.Enum], Kind]] = {
     BACKEND: Backend,
     LOG: Kind.PATH,
     MODE: Mode,
+    MODULE_NAME: Kind.NAME,
     QUIET: Kind.SWITCH,
     **{tool_key(backend): Kind.PATH for backend in Backend},
 }

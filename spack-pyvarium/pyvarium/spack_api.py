@@ -9,13 +9,14 @@ Known to work with 0.23 to the development version 1.3. Nothing here is used by 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import spack
 import spack.config
@@ -31,7 +32,7 @@ import spack.user_environment
 import spack.util.environment
 import spack.util.spack_yaml
 
-from . import foreground
+from . import foreground, root
 from .errors import PyvariumError
 from .model import Backend, Environment
 from .settings import (
@@ -40,6 +41,7 @@ from .settings import (
     BACKEND,
     LOG,
     MODE,
+    MODULE_NAME,
     QUIET,
     VARIABLE,
     Defaults,
@@ -54,6 +56,7 @@ from .variables import HIDING, Action, Change
 
 if TYPE_CHECKING:
     from .choice import Recipe, Recipes
+    from .modulegen import Render, Site
 
 SECTION = "pyvarium"
 
@@ -609,3 +612,126 @@ def _open_input() -> Iterator[Any]:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def environment_directory(word: str) -> Path:
+    """The directory of an environment by its name or as it is; raises PyvariumError.
+
+    As for 'spack env activate', a name comes first; what has a slash is a directory.
+    """
+    if os.sep not in word and word not in (os.curdir, os.pardir):
+        with contextlib.suppress(spack.error.SpackError, ValueError):  # No name can be that.
+            named = Path(spack.environment.root(word))
+            if named.is_dir():
+                return named
+    return Path(os.path.abspath(word))
+
+
+def module_site(path: Path, module_set: str) -> Site:
+    """Where module files for an environment go, by ``modules.yaml`` and our own setting.
+
+    The environment's own configuration counts too. Raises PyvariumError.
+    """
+    from .modulefile import Language
+    from .modulegen import Place, Site
+
+    with _active(path) as active:
+        modules = spack.config.get("modules") or {}
+        table = modules.get(module_set)
+        if table is None and module_set != "default":
+            raise PyvariumError(f"module set {module_set}: is not in modules.yaml; add it there")
+        table = table or {}
+        enabled = [str(one) for one in table.get("enable") or ()]
+        name = configured(MODULE_NAME)
+        places = {}
+        for language in Language:
+            rules = table.get(language.kind) or {}
+            projections = {str(key): one for key, one in (rules.get("projections") or {}).items()}
+            projection = projections.get(SECTION, projections.get("all"))
+            places[language] = Place(
+                directory=_module_directory(
+                    active,
+                    language.kind,
+                    module_set,
+                    hierarchical=rules.get("hierarchical", language.kind == "lmod"),  # Since 1.3.
+                ),
+                template=(rules.get(SECTION) or {}).get("template") or language.template,
+                name=None if name is None else str(name.value),
+                projection=projection and str(projection),
+            )
+    languages = tuple(one for one in Language if not enabled or one.kind in enabled)
+    return Site(languages, places)
+
+
+def _module_directory(
+    active: Optional[Any], kind: str, module_set: str, *, hierarchical: bool
+) -> Path:
+    """What 'module use' would take for the modules of Spack's own that need no others."""
+    import spack.modules.common
+
+    root = Path(spack.modules.common.root_path(kind, module_set))
+    parts: List[str] = []
+    if spack.config.get(f"modules:{module_set}:arch_folder", True):
+        installed = [] if active is None else list(active.concrete_roots())
+        architecture = installed[0].architecture if installed else _default_architecture()
+        if hierarchical:
+            target = architecture.target.family
+            parts.append(f"{architecture.platform}-{architecture.os}-{target}")
+        else:
+            parts.append(str(architecture))
+    if hierarchical:
+        parts.append("Core")  # An environment brings all that it needs.
+    return root.joinpath(*parts)
+
+
+def _default_architecture() -> Any:
+    return spack.spec.ArchSpec(spack.spec.ArchSpec.default_arch())
+
+
+@contextlib.contextmanager
+def _active(path: Path) -> Iterator[Optional[Any]]:
+    """An environment whose configuration counts; None where there is none. Raises PyvariumError.
+
+    What is raised inside is passed on.
+    """
+    if not (path / "spack.yaml").exists():
+        yield None
+        return
+    try:
+        active = spack.environment.Environment(str(path))
+    except spack.error.SpackError as error:
+        raise PyvariumError(f"{path}: {' '.join(str(error).split())}; mend spack.yaml") from None
+    with active:
+        yield active
+
+
+def renderer(path: Path) -> Render:
+    """What renders templates for an environment, as Spack's own module files are rendered.
+
+    Those of the site (``config:template_dirs``) come before those of extensions, and ours.
+    """
+    import spack.tengine
+
+    with _active(path):
+        configured = spack.config.get("config:template_dirs") or ["$spack/share/spack/templates"]
+        places = [canonicalize_path(one) for one in configured]
+    places += map(str, template_directories())
+    own = os.path.join(root(), "spack-pyvarium", "templates")
+    directories = tuple(dict.fromkeys([*places, own]))
+
+    def render(name: str, values: Mapping[str, object]) -> str:
+        from .modulefile import FILTERS
+
+        engine = spack.tengine.make_environment(directories).overlay()
+        engine.filters = {**engine.filters, **FILTERS}
+        library = importlib.import_module(type(engine).__module__.rpartition(".")[0])
+        try:
+            return str(engine.get_template(name).render(values))
+        except library.TemplateNotFound as error:
+            raise PyvariumError(
+                f"template {error}: is in none of {', '.join(directories)}; mend modules.yaml"
+            ) from None
+        except library.TemplateError as error:
+            raise PyvariumError(f"template {name}: {error}; mend it") from None
+
+    return render

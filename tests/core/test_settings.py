@@ -91,13 +91,15 @@ def test_an_unknown_mode_is_an_error() -> None:
 
 def test_spacks_schema_has_the_same_keys_and_values() -> None:
     forms: Dict[Kind, Dict[str, object]] = {
+        Kind.NAME: {"type": "string"},
         Kind.PATH: {"type": "string"},
         Kind.PATHS: {"type": "array", "items": {"type": "string"}},
         Kind.SWITCH: {"type": "boolean"},
     }
     section = copy.deepcopy(SCHEMA)["properties"]["pyvarium"]["properties"]
-    tools = section.pop("tools")["properties"]
-    section.update({f"tools.{key}": value for key, value in tools.items()})
+    for table in ("modules", "tools"):
+        keys = section.pop(table)["properties"]
+        section.update({f"{table}.{key}": value for key, value in keys.items()})
     expected: Dict[str, object] = {}
     for key, kind in KINDS.items():
         if isinstance(kind, Kind):

@@ -117,6 +117,41 @@ def setup_parser(subparser):
         )
 
     _add_kernels(commands)
+    modulegen = _add(commands, "modulegen", generate_modules)
+    modulegen.add_argument(
+        "environments",
+        nargs="*",
+        metavar="ENV",
+        help="name or directory of an environment (default: the active one)",
+    )
+    modulegen.add_argument(
+        "--lang",
+        choices=["tcl", "lua"],
+        help="write only this (default: what modules.yaml enables, or else both)",
+    )
+    modulegen.add_argument(
+        "--module-set", default="default", metavar="NAME", help="which set of modules.yaml"
+    )
+    modulegen.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR|-",
+        help="directory to write to (default: the root in modules.yaml), or '-' to print it",
+    )
+    modulegen.add_argument(
+        "--name",
+        metavar="TEMPLATE",
+        help="name of the module, such as 'site/{environment}/{digest}'",
+    )
+    for option, text in (
+        ("--check", "write nothing; exit 3 if a module file is out of step"),
+        ("--diff", "write nothing; show the change"),
+        ("--dry-run", "write nothing; say what would change"),
+        ("--remove", "remove the module files of the environments"),
+        ("--force", "also replace a file that this command did not write"),
+        ("--json", "print the answer as JSON"),
+    ):
+        modulegen.add_argument(option, action="store_true", help=text)
 
     config = _add(commands, "config", configure)
     config.add_argument("key", nargs="?", metavar="KEY", help="setting (default: show all)")
@@ -474,6 +509,68 @@ def show_kernels(args):
     return _print(report.kernels(kernel.installed(directories), args.json))
 
 
+def generate_modules(args):
+    """Write module files that load both layers of an environment, without Spack.
+
+    In Tcl for Environment Modules and Lmod, in Lua for Lmod, into the roots of modules.yaml:
+
+      spack pyvarium modulegen my-env ~/projects/analysis
+      module use ~/spack/share/spack/modules/linux-debian12-x86_64
+      module load pyvarium/my-env
+
+    What is in the name comes from --name, the setting modules.name, or a projection for 'pyvarium'
+    or 'all' in modules.yaml: {environment}, {digest} (of the locks), {python}. A site's own
+    template is named in modules.yaml: modules:default:tcl:pyvarium:template.
+    """
+    from pathlib import Path
+
+    printed = args.output == "-"
+    if printed and (args.remove or args.check or args.diff or args.json or args.dry_run):
+        return _usage("modulegen -o -: only prints a module file")
+    if printed and (args.lang is None or len(args.environments) > 1):
+        return _usage("modulegen -o -: prints one module file; name one environment and --lang")
+    if args.remove and args.force:
+        return _usage(
+            "modulegen --remove: removes only what is its own; --force does not change it"
+        )
+    _require_libraries()
+    from pyvarium import modulegen, report, spack_api
+    from pyvarium.modulefile import Language
+
+    directories = [spack_api.environment_directory(word) for word in args.environments]
+    wish = modulegen.Wish(
+        languages=(Language(args.lang),) if args.lang else (),
+        output=Path(os.path.abspath(args.output)) if args.output and not printed else None,
+        name=args.name,
+        force=args.force or printed,
+    )
+    planned = []
+    for path in directories or [spack_api.require_environment().path]:
+        site = spack_api.module_site(path, args.module_set)
+        if args.remove:
+            planned += modulegen.plan_removal(path, path.name, site, wish)
+            continue
+        environment = spack_api.read_environment(path)
+        described = modulegen.describe(
+            environment,
+            spack_api.variable_changes(path),
+            spack_api.version(),
+            spack_api.defaults(),
+        )
+        planned += modulegen.plan(described, site, wish, spack_api.renderer(path))
+    if printed:
+        return _print(report.Answer(planned[0].change.after.decode("utf-8")))
+    modulegen.refuse_twins(planned)
+    written = not (args.check or args.diff or args.dry_run)
+    if written:
+        modulegen.write(planned)
+    return _print(
+        report.module_files(
+            planned, written=written, check=args.check, diff=args.diff, as_json=args.json
+        )
+    )
+
+
 def configure(args):
     """Show the settings and where each comes from, or change one.
 
@@ -488,10 +585,11 @@ def configure(args):
       log              file to which automatic sync appends what it did, as lines of JSON
       mode             bound: what Spack provides comes from Spack alone; portable: the project
                        also installs where there is no Spack
+      modules.name     name of the modules that modulegen writes
       quiet            true: automatic sync says only what has to be mended
       tools.uv ...     path of a backend's program (default: the one on PATH)
 
-    auto-sync-paths, log, quiet and tools are not for a project. What an admin forces (auto-sync,
+    auto-sync-paths, log, modules.name, quiet and tools are not for a project. What an admin forces (auto-sync,
     auto-sync-paths, log, quiet) holds for everybody above that scope.
     """
     if args.unset and (args.key is None or args.values):
