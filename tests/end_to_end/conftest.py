@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,6 +27,7 @@ from spacks import (
     UPSTREAM,
     NewEnvironment,
     Spack,
+    apart,
     environ_for,
     register,
     write,
@@ -157,11 +157,7 @@ def prepared(
 @pytest.fixture
 def spack(prepared: Spack, tmp_path: Path) -> Spack:
     """That Spack with a configuration and an empty store of the test's own."""
-    spack = replace(prepared, root=tmp_path, store=tmp_path / "store")
-    shutil.copytree(prepared.configuration, spack.configuration)
-    write_configuration(spack)
-    spack.configure("upstreams", f"upstreams:\n  host:\n    install_tree: {prepared.store}\n")
-    return spack.with_environ(SPACK_USER_CONFIG_PATH=str(spack.configuration))
+    return apart(prepared, tmp_path)
 
 
 @pytest.fixture

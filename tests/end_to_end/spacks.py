@@ -262,6 +262,15 @@ config:
     )
 
 
+def apart(prepared: Spack, root: Path) -> Spack:
+    """A prepared Spack with a configuration and an empty store of its own."""
+    spack = replace(prepared, root=root, store=root / "store")
+    shutil.copytree(prepared.configuration, spack.configuration)
+    write_configuration(spack)
+    spack.configure("upstreams", f"upstreams:\n  host:\n    install_tree: {prepared.store}\n")
+    return spack.with_environ(SPACK_USER_CONFIG_PATH=str(spack.configuration))
+
+
 def register(spack: Spack) -> Spack:
     """Make us known to a Spack; one without ``include.yaml`` finds us as a distribution."""
     if spack.release != "v0.23.1":
