@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Measure ``module load`` of an environment beside ``spack env activate`` of the same.
+
+In turns, each in a fresh bash in which the module system, or Spack, is ready; only the one command
+is timed. Needs a Spack that knows the command, and an environment with a venv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "end_to_end"))
+
+from module_systems import NoModulesError, environment_modules, lmod
+
+TIMED = """\
+{begin}
+begin=$EPOCHREALTIME
+{command}
+end=$EPOCHREALTIME
+[ "${{VIRTUAL_ENV-}}${{SPACK_ENV-}}" ] || exit 1
+echo "$begin $end"
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("spack", help="the command of a Spack that is set up")
+    parser.add_argument("environment", type=Path, help="directory of an environment")
+    parser.add_argument("--runs", type=int, default=15, help="of each kind (default: 15)")
+    parser.add_argument("--tools", type=Path, default=Path(".cache/tools"))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="modules.") as directory:
+        scripts = {"spack": spack_script(arguments.spack, arguments.environment)}
+        generate = (
+            "pyvarium",
+            "modulegen",
+            arguments.environment,
+            "-o",
+            directory,
+            "--name",
+            "it",
+        )
+        for language in ("tcl", "lua"):
+            words = [arguments.spack, *generate, "--lang", language]
+            words[words.index(directory)] = f"{directory}/{language}"
+            subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL)
+        for label, language in (
+            ("Environment Modules, Tcl", "tcl"),
+            ("Lmod, Tcl", "tcl"),
+            ("Lmod, Lua", "lua"),
+        ):
+            try:
+                system = (
+                    lmod() if "Lmod" in label else environment_modules(arguments.tools.absolute())
+                )
+            except NoModulesError as error:
+                print(f"left out: {label}: {error}")
+                continue
+            begin = f"{system.begin['bash']}\nmodule use {directory}/{language}"
+            scripts[label] = TIMED.format(begin=begin, command="module load it")
+        seconds: Dict[str, List[float]] = {label: [] for label in scripts}
+        for number in range(arguments.runs):
+            for label in sorted(scripts, reverse=bool(number % 2)):
+                seconds[label].append(timed(scripts[label], directory))
+    spack = statistics.median(seconds.pop("spack"))
+    print(f"median of {arguments.runs} runs           SECONDS   OF ACTIVATE")
+    print(f"{'spack env activate':<26} {spack:9.3f}")
+    for label, found in seconds.items():
+        median = statistics.median(found)
+        print(f"{label:<26} {median:9.3f} {median / spack:12.3f}")
+    return 0
+
+
+def spack_script(spack: str, environment: Path) -> str:
+    """What activates in a shell that has sourced Spack's own script."""
+    find = [spack, "location", "--spack-root"]
+    root = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
+    begin = f". {root}/share/spack/setup-env.sh"
+    return TIMED.format(begin=begin, command=f"spack env activate -d {environment}")
+
+
+def timed(script: str, home: str) -> float:
+    environ = {**os.environ, "HOME": home, "SPACK_PYVARIUM": "off"}
+    for name in ("VIRTUAL_ENV", "SPACK_ENV", "PYTHONPATH", "BASH_ENV"):
+        environ.pop(name, None)
+    words = ["bash", "--norc", "--noprofile", "-c", script]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{script}: failed with {done.returncode}\n{done.stderr}")
+    begin, end = done.stdout.split()[-2:]
+    return float(end) - float(begin)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
