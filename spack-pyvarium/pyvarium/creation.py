@@ -18,7 +18,7 @@ from typing import Optional, Sequence, Tuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from . import choice, files, locks, lower, pyproject, sources, spack_api
+from . import choice, files, locks, lower, pyproject, sources, spack_api, spack_recipes
 from .choice import Choice
 from .errors import FileError, PyvariumError
 from .files import FileChange
@@ -121,7 +121,7 @@ def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
         inventory = Inventory((), (), version[1] if version else None)
     asked = [*project.requirements, *(one for group in project.groups.values() for one in group)]
     markers = markers_of(inventory.python)
-    chosen = choice.choose(asked, spack_api.recipes(), inventory.provided, None, markers)
+    chosen = choice.choose(asked, spack_recipes.recipes(), inventory.provided, None, markers)
     refuse(chosen)
     backend = wish.backend or default_backend(wish.path, project.pyproject)
     if not skip_install:
@@ -221,7 +221,7 @@ def _python_spec(wish: Wish, project: Project) -> str:
         return spec
     if spec != "python" or not bounds:
         return spec
-    recipe = spack_api.recipe_named("python")
+    recipe = spack_recipes.recipe_named("python")
     found = constraint(bounds, recipe.versions if recipe else ())
     if not found:
         raise PyvariumError(

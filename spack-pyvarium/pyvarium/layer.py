@@ -10,22 +10,18 @@ what the user has installed into the venv: that is never removed, only reported.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 from urllib.parse import unquote
 
 from . import __version__, activation, files, shims
 from .distributions import metadata_file, metadata_paths, read_distribution, site_packages
-from .errors import FileError, MetadataError, PyvariumError
+from .errors import MetadataError
 from .files import FileChange
 from .model import Backend, Distribution, Environment, Inventory, Mode, Provided, Skipped
 from .pins import UNCONSTRAINED, UNPINNED
@@ -36,7 +32,7 @@ PATH_FILE = "_spack_pyvarium.pth"
 RECORD = "layer.json"
 _LONGEST_PATH = 4096
 #: What is behind the name of a shim while it is written, and while it is removed.
-_NEW, _OLD = ".spack-new~", ".spack-old~"
+NEW, OLD = ".spack-new~", ".spack-old~"
 #: What must be there, or must not, for installers to take a shim for what they have locked.
 _TELLING = ("RECORD", "direct_url.json")
 
@@ -45,8 +41,6 @@ _SCRIPT = re.compile(rb"^\.\./\.\./\.\./bin/([\w.+-]+),", re.MULTILINE)
 #: The backends that install shims into the isolated environments of builds too, from where only an
 #: absolute path leads to the code. The others' wheels, and so their locks, tell no directory.
 ISOLATING = (Backend.PDM, Backend.PIP, None)
-
-Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
 @dataclass(frozen=True)
@@ -135,12 +129,6 @@ class LayerPlan:
         for copy in self.copies:
             reason = f"shadows Spack's {copy.name}; run 'spack pyvarium verify --fix'"
             yield Skipped(str(copy.path), reason, fault=True)
-
-    def write(self, run: Optional[Runner] = None) -> Tuple[Skipped, ...]:
-        """Bring the layer in step; returns what went wrong without harm. Raises PyvariumError."""
-        if self:
-            return tuple(_write(self, run or _run))
-        return ()
 
 
 def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
@@ -330,7 +318,7 @@ def _scripts(dist_info: Path, recorded: bytes, known: Mapping[str, str]) -> Iter
     Their first line is the interpreter that Spack installed with, or ``sbang`` and then it.
     """
     prefix = os.path.normpath(os.path.join(os.path.realpath(dist_info / "RECORD"), *[".."] * 5))
-    for name in dict.fromkeys(_recorded_scripts(recorded)):
+    for name in dict.fromkeys(recorded_scripts(recorded)):
         if name in known or not shims.is_script_name(name):
             continue
         try:
@@ -344,7 +332,7 @@ def _scripts(dist_info: Path, recorded: bytes, known: Mapping[str, str]) -> Iter
             yield Script(name, rest)
 
 
-def _recorded_scripts(record: bytes) -> List[str]:
+def recorded_scripts(record: bytes) -> List[str]:
     """The names of what a RECORD has in ``bin``, seen from site-packages."""
     return [name.decode() for name in _SCRIPT.findall(record)]
 
@@ -364,11 +352,11 @@ def _shims_in(layer: Layer) -> Iterator[Path]:
     """The shims in the venv, and what is left of some by a sync that was killed."""
     yield from (path for path in metadata_paths(layer.site_packages) if is_shim(path))
     for name in sorted(os.listdir(layer.site_packages)):
-        if name.endswith((_NEW, _OLD)):
+        if name.endswith((NEW, OLD)):
             yield layer.site_packages / name
 
 
-def _installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
+def installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
     mode = Mode.BOUND if shim.name in UNPINNED else layer.mode
     url = None
     if layer.backend is Backend.POETRY:
@@ -386,7 +374,7 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
     if not (layer.site_packages / PATH_FILE).exists():
         return False
     dist_info = layer.site_packages / shim.dist_info
-    expected = _installed_files(shim, layer)
+    expected = installed_files(shim, layer)
     exact = [f"{shim.dist_info}/{name}" for name in (*shim.files, "INSTALLER")]
     if f"{shim.dist_info}/RECORD" in expected:  # Else INSTALLER tells who does not uninstall it.
         del expected[exact.pop()]  # Older PDMs write none.
@@ -457,155 +445,3 @@ def _path_lines(layer: Layer, *, relative: bool) -> str:
             line = os.path.relpath(directory, layer.site_packages)
         lines.append(f"{line}\n")
     return "".join(lines)
-
-
-def _write(plan: LayerPlan, run: Runner) -> Iterator[Skipped]:
-    layer = plan.layer
-    try:
-        with ThreadPoolExecutor(1) as pool:  # A python that starts, and the disk meanwhile.
-            making = pool.submit(_make_venv, layer, run) if plan.make_venv else None
-            layer.wheels.mkdir(parents=True, exist_ok=True)
-            for change in filter(None, plan.archives):
-                _write_archive(change)
-            if making:
-                making.result()
-        for path in plan.stale:
-            _remove(path, layer)
-        for shim in plan.missing:
-            _install(shim, layer)
-    except OSError as error:
-        place = error.filename or layer.environment.venv  # No file: a disk that is full.
-        raise FileError(
-            f"{place}: cannot be written ({error.strerror}); mend this and sync again"
-        ) from None
-    if layer.backend is Backend.PIP and not plan.foreign:
-        yield from _bring_pip(layer, run)
-    for file in plan.files:
-        file.write()
-
-
-def _make_venv(layer: Layer, run: Runner) -> None:
-    """Make the venv, with nothing in it: uv leaves pip alone only in one made without it."""
-    venv = layer.environment.venv
-    target = os.path.realpath(venv) if venv.is_symlink() else str(venv)  # It takes no link.
-    command = [str(layer.inventory.interpreter), "-E", "-s", "-m", "venv", "--without-pip"]
-    command += ["--clear", f"--prompt={layer.environment.name}", target]
-    try:
-        done = run(command)
-        reason = _last_line(done) if done.returncode else None
-    except OSError as error:
-        reason = error.strerror
-    if reason:
-        raise PyvariumError(
-            f"{venv}: cannot be made by {' '.join(command[:5])}"
-            f" ({reason}); mend this python or choose another one"
-        )
-    with contextlib.suppress(FileExistsError):  # Since 3.13 python itself writes it.
-        _write_new(f"{venv}/.gitignore", b"*\n", 0o666)
-
-
-def _bring_pip(layer: Layer, run: Runner) -> Iterator[Skipped]:
-    """Put the pip into the venv that python itself brings, where there is none."""
-    names = {one.name for one in layer.inventory.provided}
-    if "pip" in names or (layer.site_packages / "pip").is_dir():
-        return
-    done = run([str(layer.python), "-m", "ensurepip", "--default-pip"])
-    if done.returncode:
-        reason = (
-            f"has no pip, nor does its python bring one ({_last_line(done)});"
-            f" use 'pip --python {layer.environment.venv}', or add py-pip to the environment"
-        )
-        yield Skipped(str(layer.environment.venv), reason)
-
-
-def _install(shim: Shim, layer: Layer) -> None:
-    """Install a shim in one step for whoever looks: its metadata appears complete."""
-    target = f"{layer.site_packages}/{shim.dist_info}"
-    temporary = f"{target}{_NEW}"
-    if os.path.lexists(temporary):
-        _remove(Path(temporary), layer)
-    if os.path.lexists(target):
-        _remove(Path(target), layer)
-    os.mkdir(temporary)
-    for name, data in _installed_files(shim, layer).items():
-        directory, _, base = name.rpartition("/")
-        if directory == shim.dist_info:
-            _write_new(f"{temporary}/{base}", data, 0o666)
-        else:
-            script = f"{layer.environment.venv}/bin/{base}"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(script)
-            _write_new(script, data, 0o777)
-    os.rename(temporary, target)
-    # What the wheel brings, where an installer has put it: the layer has one path file for all.
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{layer.site_packages}/{shim.path_file}")
-
-
-def _write_archive(change: FileChange) -> None:
-    """Write a wheel in one step, but without waiting for the disk: it can be made again."""
-    temporary = f"{change.path.parent}/~{change.path.name}"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    _write_new(temporary, change.after or b"", 0o666)
-    os.rename(temporary, change.path)
-
-
-def _write_new(path: str, data: bytes, mode: int) -> None:
-    """Write a file that is not there yet; by the thousand, so with as little around as can be."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        while data:  # A disk that is getting full takes the beginning, and refuses the rest.
-            data = data[os.write(descriptor, data) :]
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path, layer: Layer) -> None:
-    """Remove a wheel, or an installed shim with those of its scripts that are still its own."""
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    if path.name.endswith((_NEW, _OLD)):  # Its scripts are gone already, or not its own yet.
-        shutil.rmtree(path)
-        return
-    if is_shim(path):
-        stem = path.name[: -len(".dist-info")]
-        (layer.site_packages / f"_spack_{stem}.pth").unlink(missing_ok=True)
-        for script in _own_scripts(path, layer):
-            script.unlink()
-    old = path.with_name(path.name + _OLD)  # Half of a shim would look like a user's installation.
-    if old.exists():
-        shutil.rmtree(old)
-    path.rename(old)
-    shutil.rmtree(old)
-
-
-def _own_scripts(dist_info: Path, layer: Layer) -> Iterator[Path]:
-    """The scripts that a shim has brought, whoever installed it, and nobody has replaced."""
-    record = files.read_optional(dist_info / "RECORD") or b""
-    entry_points = files.read_optional(dist_info / "entry_points.txt") or b""
-    targets = shims.parse_console_scripts(entry_points)
-    for name in {*targets, *_recorded_scripts(record)}:
-        script = layer.environment.venv / "bin" / name
-        if not (script.is_file() and shims.is_script_name(name)):
-            continue
-        data = script.read_bytes()
-        module = targets[name].partition(":")[0] if name in targets else None
-        if (module and f"from {module} import".encode() in data) or shims.is_recorded(
-            f"../../../bin/{name}", data, record
-        ):
-            yield script
-
-
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return lines[-1] if lines else f"exit code {done.returncode}"
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a python apart from whatever the caller's variables would make it import."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return subprocess.run(
-        command, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )

@@ -18,7 +18,7 @@ from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Set, T
 
 from packaging.utils import canonicalize_name
 
-from . import choice, files, locks, pyproject, spack_api, tools
+from . import choice, files, locks, pyproject, spack_api, spack_recipes, tools
 from .choice import Choice, Source
 from .errors import FileError, PyvariumError
 from .files import FileChange
@@ -122,7 +122,7 @@ def plan_addition(
     inventory = inventory_of(environment)
     chosen = choice.choose(
         dict.fromkeys(requests),
-        spack_api.recipes(),
+        spack_recipes.recipes(),
         inventory.provided,
         forced,
         markers_of(inventory.python),

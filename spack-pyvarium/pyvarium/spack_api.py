@@ -3,28 +3,26 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 """Every question to Spack and every order for it, and every difference between its releases.
 
-Known to work with 0.23 to the development version 1.3. Nothing here is used by the core.
+Known to work with 0.23 to the development version 1.3. Nothing here is used by the core. What is
+asked of recipes and of module files stands in ``spack_recipes`` and ``spack_modules``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import re
 import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import spack
 import spack.config
-import spack.deptypes
 import spack.environment
 import spack.error
 import spack.paths
-import spack.repo
 import spack.schema.environment
 import spack.spec
 import spack.store
@@ -32,7 +30,7 @@ import spack.user_environment
 import spack.util.environment
 import spack.util.spack_yaml
 
-from . import foreground, root
+from . import foreground
 from .errors import PyvariumError
 from .model import Backend, Environment
 from .settings import (
@@ -41,7 +39,6 @@ from .settings import (
     BACKEND,
     LOG,
     MODE,
-    MODULE_NAME,
     QUIET,
     VARIABLE,
     Defaults,
@@ -53,10 +50,6 @@ from .settings import (
     tool_key,
 )
 from .variables import HIDING, Action, Change
-
-if TYPE_CHECKING:
-    from .choice import Recipe, Recipes
-    from .modulegen import Render, Site
 
 SECTION = "pyvarium"
 
@@ -360,131 +353,6 @@ def canonicalize_path(path: str) -> str:
     return str(canonicalize(path))
 
 
-#: What Spack calls the compiled languages, and what each is called.
-_LANGUAGES = {"c": "C", "cxx": "C++", "fortran": "Fortran"}
-_LANGUAGE_OF_OLD = re.compile(
-    r"""^[^#\n]*\bdepends_on\(\s*["'](c|cxx|fortran)["']""", re.MULTILINE
-)
-_SHOWN_LIBRARIES = 3
-
-
-def recipes() -> Recipes:
-    """The recipes of all configured repos. A look imports the few recipes that it may mean."""
-    from .choice import Recipes
-
-    return Recipes(of_project=recipe_of, named=recipe_named)
-
-
-def recipe_of(project: str) -> Optional[Recipe]:
-    """The recipe that brings a project; None where there is none. Raises PyvariumError.
-
-    Looks under the few names that such a recipe has, since to load all recipes takes 10 s. One
-    that names another project on PyPI is passed over, and one that names none is taken by name.
-    """
-    from packaging.utils import canonicalize_name
-
-    name = canonicalize_name(project)
-    for candidate in (f"py-{name}", name, f"py-{name.replace('-', '')}"):
-        if spack.repo.PATH.exists(candidate):
-            recipe = recipe_named(candidate)
-            alike = recipe.project is None and candidate in (f"py-{name}", name)
-            if "python" in _recipe_class(candidate).extendees and (
-                alike or recipe.project == name
-            ):
-                return recipe
-    return None
-
-
-def recipe_named(name: str) -> Optional[Recipe]:
-    """The recipe of that name; None where there is none. Raises PyvariumError.
-
-    Few virtuals have one, as mpi; to ask for the others would load all recipes.
-    """
-    from packaging.utils import canonicalize_name
-
-    from .choice import Recipe
-
-    if not spack.repo.PATH.exists(name):
-        return None
-    recipe = _recipe_class(name)
-    pypi = getattr(recipe, "pypi", None)
-    versions = [
-        one
-        for one, details in recipe.versions.items()
-        if not one.isdevelop() and not details.get("deprecated")
-    ]
-    compiled, reason = _compiled(recipe)
-    return Recipe(
-        name=name,
-        versions=tuple(str(one) for one in sorted(versions, reverse=True)),
-        compiled=compiled,
-        reason=reason,
-        project=canonicalize_name(pypi.partition("/")[0]) if pypi else None,
-        variants="+python" if _has_python_variant(recipe) else "",
-    )
-
-
-def _recipe_class(name: str) -> Any:
-    try:
-        return spack.repo.PATH.get_pkg_class(name)
-    except spack.error.SpackError as error:
-        reason = " ".join(str(error).split())
-        raise PyvariumError(
-            f"recipe {name}: cannot be loaded ({reason}); mend it or remove its repo"
-        ) from None
-
-
-def _compiled(recipe: Any) -> Tuple[bool, str]:
-    """Whether Spack's build differs from the wheel on the index, and why.
-
-    It does if it is compiled for this machine or links what Spack provides. A program in Rust that
-    links nothing is the same in the wheel, and would need Rust to be built first.
-    """
-    needs = {}
-    for condition, dependencies in recipe.dependencies.items():
-        if _is_by_default(condition, recipe):
-            for name, dependency in dependencies.items():
-                needs[name] = needs.get(name, 0) | dependency.depflag
-    languages = [word for name, word in _LANGUAGES.items() if name in needs]
-    if not languages and spack.spack_version_info[:2] < (1, 0):  # It drops them when it loads.
-        file = Path(spack.repo.PATH.filename_for_package_name(recipe.name))
-        found = set(_LANGUAGE_OF_OLD.findall(file.read_text(encoding="utf-8")))
-        languages = [word for name, word in _LANGUAGES.items() if name in found]
-    libraries = sorted(
-        name
-        for name, flags in needs.items()
-        if flags & spack.deptypes.LINK
-        and not name.startswith("py-")
-        and name not in (*_LANGUAGES, "python", "python-venv", "rust", "cargo", "go")
-    )
-    if "rust" in needs and not libraries:
-        return False, "is written in Rust and links nothing of Spack's"
-    parts = [f"compiles {', '.join(languages)}"] if languages else []
-    if libraries:
-        more = ", ..." if len(libraries) > _SHOWN_LIBRARIES else ""
-        parts.append(f"links {', '.join(libraries[:_SHOWN_LIBRARIES])}{more}")
-    if parts:
-        return True, " and ".join(parts)
-    if not any(base.__name__ == "PythonPackage" for base in recipe.__mro__):
-        return True, f"is a {recipe.build_system_class}"
-    return False, "is pure Python"
-
-
-def _is_by_default(condition: Any, recipe: Any) -> bool:
-    """Whether a condition asks for no variant that somebody would have to switch on."""
-    return all(
-        str(wanted.value) in {str(one.default) for _, one in recipe.variant_definitions(name)}
-        for name, wanted in condition.variants.items()
-        if name != "build_system"
-    )
-
-
-def _has_python_variant(recipe: Any) -> bool:
-    """Whether it brings a Python distribution only with ``+python``, as gdal does."""
-    conditions = [one for one, needs in recipe.dependencies.items() if "python" in needs]
-    return bool(conditions) and all("python" in one.variants for one in conditions)
-
-
 def load_yaml(text: str) -> Any:
     """Read YAML as Spack does; raises ValueError."""
     try:
@@ -625,113 +493,3 @@ def environment_directory(word: str) -> Path:
             if named.is_dir():
                 return named
     return Path(os.path.abspath(word))
-
-
-def module_site(path: Path, module_set: str) -> Site:
-    """Where module files for an environment go, by ``modules.yaml`` and our own setting.
-
-    The environment's own configuration counts too. Raises PyvariumError.
-    """
-    from .modulefile import Language
-    from .modulegen import Place, Site
-
-    with _active(path) as active:
-        modules = spack.config.get("modules") or {}
-        table = modules.get(module_set)
-        if table is None and module_set != "default":
-            raise PyvariumError(f"module set {module_set}: is not in modules.yaml; add it there")
-        table = table or {}
-        enabled = [str(one) for one in table.get("enable") or ()]
-        name = configured(MODULE_NAME)
-        places = {}
-        for language in Language:
-            rules = table.get(language.kind) or {}
-            projections = {str(key): one for key, one in (rules.get("projections") or {}).items()}
-            projection = projections.get(SECTION, projections.get("all"))
-            places[language] = Place(
-                directory=_module_directory(
-                    active,
-                    language.kind,
-                    module_set,
-                    hierarchical=rules.get("hierarchical", language.kind == "lmod"),  # Since 1.3.
-                ),
-                template=(rules.get(SECTION) or {}).get("template") or language.template,
-                name=None if name is None else str(name.value),
-                projection=projection and str(projection),
-            )
-    languages = tuple(one for one in Language if not enabled or one.kind in enabled)
-    return Site(languages, places)
-
-
-def _module_directory(
-    active: Optional[Any], kind: str, module_set: str, *, hierarchical: bool
-) -> Path:
-    """What 'module use' would take for the modules of Spack's own that need no others."""
-    import spack.modules.common
-
-    root = Path(spack.modules.common.root_path(kind, module_set))
-    parts: List[str] = []
-    if spack.config.get(f"modules:{module_set}:arch_folder", True):
-        installed = [] if active is None else list(active.concrete_roots())
-        architecture = installed[0].architecture if installed else _default_architecture()
-        if hierarchical:
-            target = architecture.target.family
-            parts.append(f"{architecture.platform}-{architecture.os}-{target}")
-        else:
-            parts.append(str(architecture))
-    if hierarchical:
-        parts.append("Core")  # An environment brings all that it needs.
-    return root.joinpath(*parts)
-
-
-def _default_architecture() -> Any:
-    return spack.spec.ArchSpec(spack.spec.ArchSpec.default_arch())
-
-
-@contextlib.contextmanager
-def _active(path: Path) -> Iterator[Optional[Any]]:
-    """An environment whose configuration counts; None where there is none. Raises PyvariumError.
-
-    What is raised inside is passed on.
-    """
-    if not (path / "spack.yaml").exists():
-        yield None
-        return
-    try:
-        active = spack.environment.Environment(str(path))
-    except spack.error.SpackError as error:
-        raise PyvariumError(f"{path}: {' '.join(str(error).split())}; mend spack.yaml") from None
-    with active:
-        yield active
-
-
-def renderer(path: Path) -> Render:
-    """What renders templates for an environment, as Spack's own module files are rendered.
-
-    Those of the site (``config:template_dirs``) come before those of extensions, and ours.
-    """
-    import spack.tengine
-
-    with _active(path):
-        configured = spack.config.get("config:template_dirs") or ["$spack/share/spack/templates"]
-        places = [canonicalize_path(one) for one in configured]
-    places += map(str, template_directories())
-    own = os.path.join(root(), "spack-pyvarium", "templates")
-    directories = tuple(dict.fromkeys([*places, own]))
-
-    def render(name: str, values: Mapping[str, object]) -> str:
-        from .modulefile import FILTERS
-
-        engine = spack.tengine.make_environment(directories).overlay()
-        engine.filters = {**engine.filters, **FILTERS}
-        library = importlib.import_module(type(engine).__module__.rpartition(".")[0])
-        try:
-            return str(engine.get_template(name).render(values))
-        except library.TemplateNotFound as error:
-            raise PyvariumError(
-                f"template {error}: is in none of {', '.join(directories)}; mend modules.yaml"
-            ) from None
-        except library.TemplateError as error:
-            raise PyvariumError(f"template {name}: {error}; mend it") from None
-
-    return render

@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
-from . import backends, files, layer, pins, pyproject, settings
+from . import backends, building, files, layer, pins, pyproject, settings
 from .errors import FileError, ProvidedError, PyprojectError
 from .files import FileChange
 from .layer import Layer, LayerPlan
@@ -91,7 +91,7 @@ def sync(
         if changes.poetry:
             changes.poetry.write()
         if changes.layer:
-            skipped = changes.layer.write()
+            skipped = building.build(changes.layer)
             changes = replace(changes, skipped=(*changes.skipped, *skipped))
     return changes
 

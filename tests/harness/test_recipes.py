@@ -14,7 +14,7 @@ import spack.version
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from pyvarium import spack_api
+from pyvarium import spack_api, spack_recipes
 from pyvarium.choice import Recipe, Source, choose
 from pyvarium.errors import PyvariumError
 from pyvarium.sources import read_project
@@ -79,36 +79,36 @@ def write(root: Path, name: str, base: str, body: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_of_projects(recipes: Any, name: str) -> None:
     expected: Optional[Recipe] = RECIPES[name][1]
-    assert spack_api.recipe_of(name[3:]) == expected
+    assert spack_recipes.recipe_of(name[3:]) == expected
 
 
 def test_a_recipe_that_names_another_project(recipes: Any) -> None:
-    named = spack_api.recipe_named("py-other")
+    named = spack_recipes.recipe_named("py-other")
     assert named is not None
-    assert (named.project, spack_api.recipe_of("another")) == ("another", None)
+    assert (named.project, spack_recipes.recipe_of("another")) == ("another", None)
 
 
 def test_a_recipe_with_a_python_half(recipes: Any) -> None:
-    tool = spack_api.recipe_of("tool")
+    tool = spack_recipes.recipe_of("tool")
     assert tool is not None
     assert (tool.name, tool.compiled, tool.variants) == ("tool", True, "+python")
 
 
 def test_what_is_no_python_project(recipes: Any) -> None:
-    assert spack_api.recipe_of("libelf") is None
-    assert spack_api.recipe_of("no-such-thing") is None
-    named = spack_api.recipe_named("libelf")
+    assert spack_recipes.recipe_of("libelf") is None
+    assert spack_recipes.recipe_of("no-such-thing") is None
+    named = spack_recipes.recipe_named("libelf")
     assert named is not None and named.versions[0] == "0.8.13"
-    assert spack_api.recipe_named("no-such-thing") is None
+    assert spack_recipes.recipe_named("no-such-thing") is None
 
 
 def test_a_broken_recipe(recipes: Any) -> None:
     with pytest.raises(PyvariumError, match=r"^recipe py-broken: cannot be loaded \(.*\); mend"):
-        spack_api.recipe_of("broken")
+        spack_recipes.recipe_of("broken")
 
 
 def test_choices(recipes: Any) -> None:
-    choices = choose(["pure", "linking>=1", "libelf", "x-y"], spack_api.recipes(), [])
+    choices = choose(["pure", "linking>=1", "libelf", "x-y"], spack_recipes.recipes(), [])
     assert [(one.source, one.spec) for one in choices] == [
         (Source.PYPI, None),
         (Source.SPACK, "py-linking@1:"),

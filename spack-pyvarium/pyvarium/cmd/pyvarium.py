@@ -534,7 +534,7 @@ def generate_modules(args):
             "modulegen --remove: removes only what is its own; --force does not change it"
         )
     _require_libraries()
-    from pyvarium import modulegen, report, spack_api
+    from pyvarium import modulegen, report, spack_api, spack_modules
     from pyvarium.modulefile import Language
 
     directories = [spack_api.environment_directory(word) for word in args.environments]
@@ -546,7 +546,7 @@ def generate_modules(args):
     )
     planned = []
     for path in directories or [spack_api.require_environment().path]:
-        site = spack_api.module_site(path, args.module_set)
+        site = spack_modules.site(path, args.module_set)
         if args.remove:
             planned += modulegen.plan_removal(path, path.name, site, wish)
             continue
@@ -557,7 +557,7 @@ def generate_modules(args):
             spack_api.version(),
             spack_api.defaults(),
         )
-        planned += modulegen.plan(described, site, wish, spack_api.renderer(path))
+        planned += modulegen.plan(described, site, wish, spack_modules.renderer(path))
     if printed:
         return _print(report.Answer(planned[0].change.after.decode("utf-8")))
     modulegen.refuse_twins(planned)
