@@ -30,7 +30,7 @@ import spack.user_environment
 import spack.util.environment
 import spack.util.spack_yaml
 
-from . import foreground
+from . import foreground, root
 from .errors import PyvariumError
 from .model import Backend, Environment
 from .settings import (
@@ -283,9 +283,17 @@ def scope_names() -> Tuple[str, ...]:
 
 
 def scopes() -> Tuple[str, ...]:
-    """The names of the scopes that configuration can be written to, the lowest first."""
+    """The names of the scopes that configuration can be written to, the lowest first.
+
+    Not that of ours, which registering includes.
+    """
     known = spack.config.CONFIG.scopes
-    return tuple(one for one in known if not _INTERNAL.match(one))
+    own = os.path.join(root(), "spack-pyvarium") + os.sep
+    return tuple(
+        name
+        for name, scope in known.items()
+        if not (_INTERNAL.match(name) or str(getattr(scope, "path", "")).startswith(own))
+    )
 
 
 def _absent_scopes() -> Iterator[Tuple[str, Path]]:
