@@ -1,0 +1,27 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+
+try:
+    from spack_repo.builtin.packages.py_resolvelib.package import PyResolvelib as Builtin
+except ImportError:  # Spack 0.23
+    from spack.pkg.builtin.py_resolvelib import PyResolvelib as Builtin
+
+from spack.package import *
+
+
+class PyResolvelib(Builtin):
+    """Resolves abstract dependencies into concrete ones."""
+
+    # What others get by default stays what builtin would give them.
+    default = max(Builtin.versions)
+    version(str(default), **{**Builtin.versions[default], "preferred": True})
+
+    version("1.2.1", sha256="7d08a2022f6e16ce405d60b68c390f054efcfd0477d4b9bd019cc941c28fad1c")
+    version("1.1.0", sha256="b68591ef748f58c1e2a2ac28d0961b3586ae8b25f60b0ba9a5e4f3d87c1d6a79")
+
+    depends_on("py-setuptools@62:", when="@1.1:", type="build")
+
+    with default_args(type=("build", "run")):
+        depends_on("python@3.9:", when="@1.2:")
+        depends_on("python@3.7:", when="@1.1:")
