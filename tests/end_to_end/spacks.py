@@ -124,9 +124,9 @@ class Spack:
             **options,
         )
 
-    def __call__(self, *arguments: object, code: int = 0) -> Done:
+    def __call__(self, *arguments: object, code: int = 0, timeout: float = 300) -> Done:
         """Run a command, which must exit with ``code``."""
-        done = finish(self.start(*arguments))
+        done = finish(self.start(*arguments), timeout)
         assert done.code == code, f"{arguments} exits with {done.code}\n{done.out}\n{done.err}"
         return done
 
@@ -225,9 +225,9 @@ def part_of(lockfile: Mapping[str, Any], specs: Sequence[str]) -> Dict[str, Any]
     return {**lockfile, "roots": roots, "concrete_specs": nodes}
 
 
-def finish(process: subprocess.Popen[str]) -> Done:
+def finish(process: subprocess.Popen[str], timeout: float = 300) -> Done:
     """Wait for a command to end."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=timeout)
     return Done(process.returncode, out, err)
 
 

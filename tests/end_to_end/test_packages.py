@@ -1,0 +1,210 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""The package repo: it loads, leaves others alone, and all that is in it can be installed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from spacks import TOP, Spack, write
+
+from pyvarium import __version__
+
+INDEX = "https://pypi.org/simple/"
+RECIPES = sorted(path.parent.name for path in TOP.glob("packages/*/package.py"))
+#: Their own recipes lack what Poetry and PDM need.
+OLD = ("v0.23.1", "v1.0.2")
+#: Those whose newest version is for everybody.
+NEWEST = ["py-poetry", "py-uv", "py-zstandard"]
+
+#: The one library whose sources are not on the package index.
+EXTERNAL = """\
+  libffi:
+    externals: [{spec: libffi@3, prefix: /usr}]
+"""
+#: Sources that builtin cannot find on an index that has only hashed addresses.
+HASHED = (
+    "https://files.pythonhosted.org/packages/b7/a4/"
+    "3390ac4dfa1773f661c8780368018230e8207ec4fd3800d2c0c3adee4456/cachecontrol-0.14.2.tar.gz",
+    "https://files.pythonhosted.org/packages/13/69/"
+    "33ddede1939fdd074bce5434295f38fae7136463422fe4fd3e0e89b98062/charset_normalizer-3.4.4.tar.gz",
+)
+
+#: Which version a spec without one gets, by namespace; None where there is no such recipe.
+PREFERRED = """
+import json, sys, spack.package_base, spack.repo
+def preferred(name):
+    try:
+        recipe = spack.repo.PATH.get_pkg_class(name)
+    except spack.repo.UnknownPackageError:
+        return None
+    return str(spack.package_base.preferred_version(recipe)) if recipe.versions else None
+names = sys.argv[1:]
+print(json.dumps({name: [preferred(name), preferred("builtin." + name)] for name in names}))
+"""
+#: The requirements of all distributions on the path that are not met, with those of extras that
+#: others ask for. Is run by the python that they are for.
+UNMET = """
+import importlib.metadata, json, sys
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+found = {}
+for one in importlib.metadata.distributions():
+    found.setdefault(canonicalize_name(one.metadata["Name"]), one)
+waiting = [(name, "") for name in found]
+seen, unmet = set(), []
+while waiting:
+    name, extra = waiting.pop()
+    if (name, extra) in seen or name not in found:
+        continue
+    seen.add((name, extra))
+    for requirement in map(Requirement, found[name].requires or ()):
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        other = found.get(canonicalize_name(requirement.name))
+        if other is None or not requirement.specifier.contains(other.version, True):
+            unmet.append(f"{name}[{extra}]: {requirement}: {other and other.version}")
+        waiting += [(canonicalize_name(requirement.name), extra) for extra in requirement.extras]
+print(json.dumps({"distributions": len(found), "unmet": sorted(unmet)}))
+"""
+
+
+@pytest.fixture(scope="session")
+def sources() -> None:
+    """Skips where Spack cannot fetch sources."""
+    try:
+        urllib.request.urlopen(INDEX + "uv/", timeout=60).close()
+    except (OSError, urllib.error.URLError) as error:
+        pytest.skip(f"no package index here: {error}")
+
+
+@pytest.fixture
+def spack(spack: Spack) -> Spack:
+    """A Spack that has builtin from a lower scope, as most have. The prepared ones have it from
+    the scope of the user, where it comes before what is registered.
+    """
+    system = spack.root / "system"
+    system.mkdir()
+    (spack.configuration / "repos.yaml").rename(system / "repos.yaml")
+    return spack.with_environ(SPACK_SYSTEM_CONFIG_PATH=str(system))
+
+
+def install(spack: Spack, *specs: str) -> Path:
+    """Install specs into an environment, and return that."""
+    environment = spack.root / "environment"
+    write(environment / "spack.yaml", f"spack:\n  specs: {json.dumps(specs)}\n  view: true\n")
+    spack("-D", environment, "concretize", timeout=3600)
+    spack("-D", environment, "install", timeout=3600)
+    return environment
+
+
+def ours(environment: Path) -> dict[str, str]:
+    """The versions of what was installed from our repo."""
+    specs = json.loads((environment / "spack.lock").read_text())["concrete_specs"].values()
+    return {one["name"]: one["version"] for one in specs if one["namespace"] == "pyvarium"}
+
+
+def output(*command: object) -> str:
+    words = [str(word) for word in command]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def test_audit(spack: Spack) -> None:
+    """It fails on any finding, and loads them all."""
+    done = spack("audit", "packages", *RECIPES)
+    assert [line for line in done.out.splitlines() if not line.endswith(": passed")] == []
+
+
+def test_others_get_what_builtin_gives_them(spack: Spack) -> None:
+    script = spack.root / "preferred.py"
+    script.write_text(PREFERRED)
+    versions = json.loads(spack("python", script, *RECIPES).out)
+    changed = [name for name, (own, builtin) in versions.items() if builtin and own != builtin]
+    old = spack.release in OLD
+    assert changed == (["py-uv"] if old else NEWEST)
+    lacking = [name for name, (own, _) in versions.items() if own is None]
+    assert bool(lacking) == old and not set(lacking) & {"py-poetry", "py-uv"}
+
+
+def test_uv(spack: Spack, sources: None) -> None:
+    environment = install(spack, "py-uv")
+    assert ours(environment) == {"py-uv": "0.13.8"}
+    program = environment / ".spack-env/view/bin/uv"
+    assert output(program, "--version").split()[:2] == ["uv", "0.13.8"]
+
+
+def test_all(spack: Spack, sources: None, thoroughly: None) -> None:
+    """One environment has all of them, and no requirement of a distribution in it is unmet."""
+    if spack.release in OLD:
+        pytest.skip("what Poetry and PDM need is not in the recipes of this release")
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("the wheel of cryptography is for another platform")
+    # As on any machine: what other tests never build is built here.
+    packages = (spack.host.prefix / "config/packages.yaml").read_text()
+    packages += EXTERNAL if on_system("libffi") else ""
+    write(spack.configuration / "packages.yaml", packages + head(spack))
+    spack.configure("mirrors", f"mirrors:\n  hashed: {hashed(spack).as_uri()}\n")
+    # To choose for Poetry with nothing there to reuse takes the concretizer ten times as long.
+    first = ("py-pdm", "py-spack-pyvarium", "py-uv")
+    install(spack, *first)
+    environment = install(spack, *first, "py-poetry", "py-xattr@1:")
+    assert sorted(ours(environment)) == RECIPES
+
+    programs = environment / ".spack-env/view/bin"
+    assert output(programs / "poetry", "--version") == "Poetry (version 2.5.1)\n"
+    assert output(programs / "pdm", "--version") == "PDM, version 2.29.3\n"
+    answer = json.loads(output(programs / "python", "-c", UNMET))
+    assert answer["unmet"] == [] and answer["distributions"] > 50
+
+    project = spack.root / "project"
+    project.mkdir()
+    output(programs / "poetry", "--directory", project, "init", "--no-interaction", "--name=some")
+    output(programs / "poetry", "--directory", project, "check")
+    output(programs / "pdm", "lock", "--project", project)
+
+    stranger = spack.with_environ(SPACK_USER_CONFIG_PATH=str(spack.root / "nobody"))
+    stranger("pyvarium", "--help", code=1)
+    ours_runs = stranger.with_environ(SPACK_PYTHON=str(programs / "python"))
+    assert ours_runs("pyvarium", "--help").out.startswith("usage: spack pyvarium ")
+    distribution = "import importlib.metadata as m; print(m.version('spack-pyvarium'))"
+    assert output(programs / "python", "-c", distribution) == f"{__version__}\n"
+
+
+def on_system(library: str) -> bool:
+    command = ["pkg-config", "--exists", library]
+    return bool(shutil.which("pkg-config")) and subprocess.run(command).returncode == 0
+
+
+def hashed(spack: Spack) -> Path:
+    """Make a mirror, where Spack finds sources by their SHA-256."""
+    mirror = spack.root / "mirror"
+    for url in HASHED:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            data = answer.read()
+        digest = hashlib.sha256(data).hexdigest()
+        archive = mirror / "_source-cache/archive" / digest[:2] / f"{digest}.tar.gz"
+        archive.parent.mkdir(parents=True)
+        archive.write_bytes(data)
+    return mirror
+
+
+def head(spack: Spack) -> str:
+    """Have the branch that the recipe of this project takes be what is checked out here."""
+    clone = spack.root / "clone"
+    try:
+        output("git", "clone", "--quiet", TOP, clone)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no clone of {TOP}: {error.stderr.strip()}")
+    output("git", "-C", clone, "checkout", "--quiet", "-B", "main")
+    url = json.dumps(clone.as_uri())
+    return f"  py-spack-pyvarium:\n    package_attributes:\n      git: {url}\n"
