@@ -168,6 +168,13 @@ def on_one_spack(prepared: Spack, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
+def on_newest_spack(prepared: Spack, request: pytest.FixtureRequest) -> None:
+    """The same, on the other half."""
+    if not (prepared.links_directories or request.config.getoption("thorough")):
+        pytest.skip("by default only where views link directories")
+
+
+@pytest.fixture
 def thoroughly(request: pytest.FixtureRequest) -> None:
     """Skips what only ``--thorough`` takes the time for: the core has tests of the same."""
     if not request.config.getoption("thorough"):

@@ -93,7 +93,7 @@ def test_new_beside_a_manifest(
     assert faults(equipped, environment) == {}
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("on_newest_spack")
 def test_life(equipped: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-tiny@1.0", "py-site-only", pyproject=None)
     manifest, project = environment.path / "spack.yaml", environment.pyproject

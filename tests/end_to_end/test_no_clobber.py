@@ -81,6 +81,8 @@ def test_plain_pins_do_not_hold(
     request: pytest.FixtureRequest,
 ) -> None:
     """The checks bite: without the layer they find copies."""
+    if installer.tool != "uv":
+        request.getfixturevalue("thoroughly")
     environment = new_environment(*SPECS, pyproject=None)
     spack.with_environ(SPACK_PYVARIUM="off")("-D", environment.path, "install")
     with_plain_pins(environment, installer, index.url)

@@ -287,6 +287,7 @@ def test_pip_install_and_uninstall(spack: Spack, wheel: Path, tmp_path: Path) ->
     assert unharmed(spack) == []
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_distribution_on_pythonpath(spack: Spack, wheel: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     run(sys.executable, "-m", "pip", "install", "--target", target, wheel)
@@ -296,6 +297,7 @@ def test_distribution_on_pythonpath(spack: Spack, wheel: Path, tmp_path: Path) -
     assert unharmed(spack) == []
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_distribution_beside_a_registered_clone(
     spack: Spack, clone: Path, wheel: Path, wheels: Path, tmp_path: Path
 ) -> None:
@@ -616,6 +618,7 @@ def registered(spack: Spack, clone: Path, wheels: Path) -> Spack:
     return bare(spack)
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_removed_clone(registered: Spack, clone: Path) -> None:
     shutil.rmtree(clone)
     assert unharmed(registered) == []
@@ -655,6 +658,7 @@ def test_libraries_missing_at_the_end_of_a_command(registered: Spack, clone: Pat
     )
 
 
+@pytest.mark.usefixtures("thoroughly")
 @pytest.mark.parametrize("version", ["3.6", "3.7", "3.8"])
 def test_python_too_old(registered: Spack, clone: Path, version: str) -> None:
     pyenv = glob.glob(f"{PYENV}/versions/{version}.*/bin/python{version}")

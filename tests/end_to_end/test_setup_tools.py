@@ -63,6 +63,7 @@ def test_install_a_backend(spack: Spack, index: None) -> None:
     assert (configuration.read_text(), path.exists()) == (f"pyvarium:\n{tool}", True)
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_install_poetry_and_pdm(tmp_path: Path, index: None) -> None:
     """They run, and are what the later commands find."""
 

@@ -199,7 +199,7 @@ def test_read_only_is_in_step(spack: Spack, other: Spack, new_environment: NewEn
     )
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("thoroughly")
 def test_lower_has_changed(spack: Spack, new_environment: NewEnvironment, tmp_path: Path) -> None:
     """What the owner changes is found, and taken over by Spack's own command."""
     environment = shared(spack, new_environment)
