@@ -200,8 +200,10 @@ def test_a_kernel_starts_with_what_the_environment_changes(
     changes: List[Change], environ: Dict[str, str]
 ) -> None:
     """The same as ``variables.apply``, by the words that Jupyter has replaced what it knows in."""
-    environment = Environment(Path("/work"), "work", ())
-    content = json.loads(kernel.render(environment, Path("/work/.venv/bin/python"), changes, ""))
+    environment = Environment(Path("/projects/env"), "work", ())
+    content = json.loads(
+        kernel.render(environment, Path("/projects/env/.venv/bin/python"), changes, "")
+    )
     known = {"connection_file": "/run/k.json", "prefix": "/usr", "resource_dir": "/kernels/one"}
     words = [
         re.sub(r"\{([A-Za-z0-9_]+)\}", lambda match: known.get(match[1], match[0]), word)
@@ -212,15 +214,15 @@ def test_a_kernel_starts_with_what_the_environment_changes(
     program = re.sub(r"^import (os|sys)$", "", words[3], flags=re.MULTILINE)
     exec(program, scope)
     expected = apply(changes, {"PATH": os.defpath, **environ})
-    expected = apply([Change("PATH", Action.PREPEND, "/work/.venv/bin")], expected)
+    expected = apply([Change("PATH", Action.PREPEND, "/projects/env/.venv/bin")], expected)
     for name in HIDING:
         expected.pop(name, None)
-    python = "/work/.venv/bin/python"
+    python = "/projects/env/.venv/bin/python"
     assert started == [
         (
             python,
             [python, "-m", "ipykernel_launcher", "-f", "/run/k.json"],
-            {**expected, "VIRTUAL_ENV": "/work/.venv"},
+            {**expected, "VIRTUAL_ENV": "/projects/env/.venv"},
         )
     ]
 
@@ -238,7 +240,7 @@ class FakeOs:
 class FakeSys:
     """As much of ``sys`` as the program uses."""
 
-    executable = "/work/.venv/bin/python"
+    executable = "/projects/env/.venv/bin/python"
 
     def __init__(self, argv: List[str]) -> None:
         self.argv = argv
