@@ -103,7 +103,7 @@ def install(spack: Spack, *specs: str) -> Path:
     """Install specs into an environment, and return that."""
     environment = spack.root / "environment"
     write(environment / "spack.yaml", f"spack:\n  specs: {json.dumps(specs)}\n  view: true\n")
-    spack("-D", environment, "concretize", timeout=3600)
+    spack("-D", environment, "concretize", "--force", timeout=3600)
     spack("-D", environment, "install", timeout=3600)
     return environment
 
