@@ -31,9 +31,9 @@ from pyvarium.modulefile import (
 )
 from pyvarium.variables import Action, Change
 
-VIEW = Change("PATH", Action.PREPEND, "/e/work/.spack-env/view/bin")
+VIEW = Change("PATH", Action.PREPEND, "/e/analysis/.spack-env/view/bin")
 WORK = Described(
-    path=Path("/e/work"),
+    path=Path("/e/analysis"),
     environment="work",
     python="3.12",
     backend="uv",
@@ -177,10 +177,10 @@ def test_which_projections_suit() -> None:
 def test_values() -> None:
     found = values(WORK, "pyvarium/work", Language.TCL)
     assert found == {
-        "mark": 'spack-pyvarium: module file of "/e/work"',
+        "mark": 'spack-pyvarium: module file of "/e/analysis"',
         "environment": "work",
-        "path": "/e/work",
-        "venv": "/e/work/.venv",
+        "path": "/e/analysis",
+        "venv": "/e/analysis/.venv",
         "name": "pyvarium/work",
         "directory": "pyvarium",
         "family": "pyvarium",
@@ -188,7 +188,7 @@ def test_values() -> None:
             "Name: work",
             "Description: environment with 1 Python distributions of Spack's and 2 of the package"
             " index's on Python 3.12",
-            "Path: /e/work",
+            "Path: /e/analysis",
             "Lock: spack.lock sha256:aa",
             "Lock: uv.lock sha256:bb",
             "Provided by Spack: numpy==2.1",
@@ -197,7 +197,7 @@ def test_values() -> None:
         "help": [
             "work: 1 Python distributions of Spack's and 2 of the package index's",
             "",
-            "  path        /e/work",
+            "  path        /e/analysis",
             "  python      3.12",
             "  installer   uv, bound",
             "  Spack       1.1.0",
@@ -212,8 +212,8 @@ def test_values() -> None:
             "  zzz==1.0",
         ],
         "extensions": "numpy/2.1, rich/13.0, zzz/1.0",
-        "python": "/e/work/.venv/bin/python",
-        "missing": "/e/work/.venv: is missing or has no python; run 'spack pyvarium sync'",
+        "python": "/e/analysis/.venv/bin/python",
+        "missing": "/e/analysis/.venv: is missing or has no python; run 'spack pyvarium sync'",
         "hiding": [
             (
                 name,
@@ -226,8 +226,8 @@ def test_values() -> None:
             {"action": action, "name": name, "value": value, "separator": ":"}
             for action, name, value in (
                 ("prepend", "PATH", VIEW.value),
-                ("prepend", "PATH", "/e/work/.venv/bin"),
-                ("set", "VIRTUAL_ENV", "/e/work/.venv"),
+                ("prepend", "PATH", "/e/analysis/.venv/bin"),
+                ("set", "VIRTUAL_ENV", "/e/analysis/.venv"),
                 ("set", "VIRTUAL_ENV_PROMPT", "work"),
             )
         ],
