@@ -47,6 +47,7 @@ def test_install_of_what_the_store_has(spack: Spack, new_environment: NewEnviron
     assert environment.pins == environment.importable == {"tiny": "1.0", "tiny-tool": "3.1.0"}
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_install_from_build_cache(spack: Spack, new_environment: NewEnvironment) -> None:
     built = new_environment("py-six@1.15.0", name="built")
     mirror = spack.root / "mirror"
@@ -190,6 +191,7 @@ def test_sandboxed_install(spack: Spack, new_environment: NewEnvironment) -> Non
     assert environment.pins == environment.importable == {"tiny": "1.0"}
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_read_only(spack: Spack, new_environment: NewEnvironment) -> None:
     """Said once; the sync stays due, and is made up for by the next command."""
     environment = new_environment("py-tiny@1.0")
@@ -213,6 +215,7 @@ def test_malformed(spack: Spack, new_environment: NewEnvironment) -> None:
     assert environment.text == MALFORMED
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_full_disk(
     spack: Spack, new_environment: NewEnvironment, small_disk: Callable[[Path], None]
 ) -> None:
@@ -237,6 +240,7 @@ ADDED = "tiny==1.0 added"
 OPTED_IN = "[tool.pyvarium]\n"
 
 
+@pytest.mark.usefixtures("on_one_spack")
 @pytest.mark.parametrize(
     ("policy", "pyproject", "messages", "pins"),
     [
@@ -303,6 +307,7 @@ pyvarium:
 """
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_what_an_admin_decides(spack: Spack, new_environment: NewEnvironment) -> None:
     """Where it acts and what it says, in spite of the user; and what is logged of it."""
     environment = new_environment("py-tiny@1.0")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from spacks import PYPROJECT, TOP, Done, NewEnvironment, Spack, write
 
 
@@ -99,6 +100,7 @@ def check(directory: Path) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_files_only(spack: Spack, new_environment: NewEnvironment) -> None:
     """The same answers as from Spack, and from the two files that a repository holds."""
     environment = new_environment("py-tiny@1.0", "py-six@1.16.0")

@@ -185,6 +185,7 @@ def expected_of(tool: str, mode: str, operation: str, layer: Layer) -> Cell:
     )
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_written_is_seen(spack: Spack, new_environment: NewEnvironment, pip: Installer) -> None:
     """What an installer does in a view itself: with links to directories, to the store."""
     spack.configure("upstreams", "upstreams: {}\n")

@@ -136,6 +136,7 @@ def test_others_get_what_builtin_gives_them(spack: Spack) -> None:
     assert bool(lacking) == old and not set(lacking) & {"py-poetry", "py-uv"}
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_uv(spack: Spack, sources: None) -> None:
     environment = install(spack, "py-uv")
     assert ours(environment) == {"py-uv": "0.13.8"}

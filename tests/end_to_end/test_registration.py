@@ -441,6 +441,7 @@ def test_scopes_that_will_not_do(
     assert after == before
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_setup_in_an_environment(spack: Spack, clone: Path, wheels: Path) -> None:
     needs_includes(spack)
     manifest = spack.root / "env/spack.yaml"
@@ -476,6 +477,7 @@ def test_spack_keeps_the_entry_when_it_rewrites_the_file(
 # For a site, by hand ----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("on_one_spack")
 @pytest.mark.parametrize("missing", [True, False], ids=["without-libraries", "with-libraries"])
 def test_command_for_everybody(spack: Spack, clone: Path, wheels: Path, missing: bool) -> None:
     extension = json.dumps(str(clone / "spack-pyvarium"))
@@ -503,6 +505,7 @@ def test_command_for_everybody(spack: Spack, clone: Path, wheels: Path, missing:
     assert unharmed(spack) == []
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_everything_for_everybody(spack: Spack, clone: Path, wheels: Path) -> None:
     """One command, which a user's own setup and removal do not touch."""
     needs_includes(spack)
@@ -546,6 +549,7 @@ def test_an_admin_who_shares_nothing_by_chance(spack: Spack, clone: Path, wheels
     assert [oct(one.stat().st_mode & 0o777) for one in readable] == ["0o644"] * len(readable)
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_what_an_admin_forces(spack: Spack, clone: Path, wheels: Path) -> None:
     """And nobody undoes above it; removing takes it too."""
     needs_includes(spack)
@@ -564,6 +568,7 @@ def test_what_an_admin_forces(spack: Spack, clone: Path, wheels: Path) -> None:
     assert not (spack.root / "system").exists()
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_problems(spack: Spack, clone: Path, wheels: Path) -> None:
     """What a monitoring script is told."""
     needs_includes(spack)
@@ -672,6 +677,7 @@ def test_python_too_old(registered: Spack, clone: Path, version: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_removal_of_what_may_not_be_written(registered: Spack, clone: Path) -> None:
     """What can be undone is undone; the rest is said."""
     fresh(registered, clone, "setup", "--scope", "system")

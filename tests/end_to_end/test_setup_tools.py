@@ -77,6 +77,7 @@ def test_install_poetry_and_pdm(tmp_path: Path, index: None) -> None:
     assert [tools.find(*one) for one in zip(backends, configured)] == installed
 
 
+@pytest.mark.usefixtures("on_one_spack")
 def test_what_cannot_be_installed(spack: Spack) -> None:
     (spack.root / "venv").mkdir()
     (spack.root / "venv" / "pyvenv.cfg").touch()

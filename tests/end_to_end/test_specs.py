@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from spacks import PYPROJECT, NewEnvironment, Spack, distributions
 
 
@@ -45,6 +46,7 @@ def test_view_elsewhere(spack: Spack, new_environment: NewEnvironment) -> None:
     assert environment.pins == distributions(view) == {"tiny": "1.0", "tiny-tool": "3.1.0"}
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_two_versions(spack: Spack, new_environment: NewEnvironment) -> None:
     """Said once by the command that brings it about, and by the command that asks for it."""
     environment = new_environment("py-tiny@1.0", "py-tiny@2.0", unify="false", view="false")

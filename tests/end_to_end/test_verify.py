@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
+import pytest
 from spacks import Environment, NewEnvironment, Spack, write
 
 PROJECT = """\
@@ -37,6 +38,7 @@ version = "1.16.0"
 """
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_verify(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-tiny@1.0", "py-idna@3.4", "py-six@1.16.0", pyproject=PROJECT)
     spack("-D", environment.path, "install")
