@@ -150,7 +150,7 @@ def prepare(
         recipes = RELEASES[release]
         _clone(SPACK_URL, release, root, report)
     else:
-        _borrow(Path(origin), root)
+        borrow(Path(origin), root)
         version = _run([wanted.python, "-B", root / "bin/spack", "--version"])
         recipes = RELEASES[nearest_release(version)]
     if recipes:
@@ -297,7 +297,7 @@ def _clone(url: str, ref: str, target: Path, report: Report) -> None:
     partial.rename(target)
 
 
-def _borrow(spack_root: Path, target: Path) -> None:
+def borrow(spack_root: Path, target: Path) -> None:
     """Make a Spack of links to another one's code, with its own place for settings and state.
 
     Spack finds itself by the real path of ``bin/spack``, which therefore is a copy, and reads the

@@ -24,8 +24,6 @@ INDEX = "https://pypi.org/simple/"
 RECIPES = sorted(path.parent.name for path in TOP.glob("packages/*/package.py"))
 #: Their own recipes lack what Poetry and PDM need.
 OLD = ("v0.23.1", "v1.0.2")
-#: Those whose newest version is for everybody.
-NEWEST = ["py-poetry", "py-uv", "py-zstandard"]
 
 #: The one library whose sources are not on the package index.
 EXTERNAL = """\
@@ -34,24 +32,21 @@ EXTERNAL = """\
 """
 #: Sources that builtin cannot find on an index that has only hashed addresses.
 HASHED = (
-    "https://files.pythonhosted.org/packages/b7/a4/"
-    "3390ac4dfa1773f661c8780368018230e8207ec4fd3800d2c0c3adee4456/cachecontrol-0.14.2.tar.gz",
     "https://files.pythonhosted.org/packages/13/69/"
     "33ddede1939fdd074bce5434295f38fae7136463422fe4fd3e0e89b98062/charset_normalizer-3.4.4.tar.gz",
 )
 
-#: Which version a spec without one gets, by namespace; None where there is no such recipe.
-PREFERRED = """
-import json, sys, spack.package_base, spack.repo
-def preferred(name):
-    try:
-        recipe = spack.repo.PATH.get_pkg_class(name)
-    except spack.repo.UnknownPackageError:
-        return None
-    return str(spack.package_base.preferred_version(recipe)) if recipe.versions else None
-names = sys.argv[1:]
-print(json.dumps({name: [preferred(name), preferred("builtin." + name)] for name in names}))
+#: For names of recipes: the namespace that each leads to, and whether there is a version of it.
+NAMES = """
+import json, sys, spack.repo
+found = {name: spack.repo.PATH.get_pkg_class(name) for name in sys.argv[1:]}
+print(json.dumps({name: [one.namespace, bool(one.versions)] for name, one in found.items()}))
 """
+#: What others build: by themselves what our repo has in newer versions, and what depends on it.
+OTHERS = (
+    *("py-black", "py-jupyter-core", "py-msgpack", "py-poetry-core", "py-resolvelib", "py-rich"),
+    *("py-tomlkit", "py-virtualenv"),
+)
 #: The requirements of all distributions on the path that are not met, with those of extras that
 #: others ask for. Is run by the python that they are for.
 UNMET = """
@@ -88,17 +83,6 @@ def sources() -> None:
         pytest.skip(f"no package index here: {error}")
 
 
-@pytest.fixture
-def spack(spack: Spack) -> Spack:
-    """A Spack that has builtin from a lower scope, as most have. The prepared ones have it from
-    the scope of the user, where it comes before what is registered.
-    """
-    system = spack.root / "system"
-    system.mkdir()
-    (spack.configuration / "repos.yaml").rename(system / "repos.yaml")
-    return spack.with_environ(SPACK_SYSTEM_CONFIG_PATH=str(system))
-
-
 def install(spack: Spack, *specs: str) -> Path:
     """Install specs into an environment, and return that."""
     environment = spack.root / "environment"
@@ -114,6 +98,24 @@ def ours(environment: Path) -> dict[str, str]:
     return {one["name"]: one["version"] for one in specs if one["namespace"] == "pyvarium"}
 
 
+def hashes(spack: Spack) -> dict[str, str]:
+    """The spec of every hash that others get."""
+    environment = spack.root / "others"
+    write(environment / "spack.yaml", f"spack:\n  specs: {json.dumps(OTHERS)}\n  view: false\n")
+    spack("-D", environment, "concretize", "--force", "--fresh", timeout=3600)
+    specs = json.loads((environment / "spack.lock").read_text())["concrete_specs"]
+    return {dag_hash: f"{one['namespace']}.{one['name']}" for dag_hash, one in specs.items()}
+
+
+def without_us(spack: Spack) -> Spack:
+    if spack.release == "v0.23.1":
+        spack = spack.with_environ(PYTHONPATH="")
+    else:
+        (spack.configuration / "include.yaml").unlink()
+    spack("pyvarium", "--help", code=1)
+    return spack
+
+
 def output(*command: object) -> str:
     words = [str(word) for word in command]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
@@ -125,21 +127,36 @@ def test_audit(spack: Spack) -> None:
     assert [line for line in done.out.splitlines() if not line.endswith(": passed")] == []
 
 
-def test_others_get_what_builtin_gives_them(spack: Spack) -> None:
-    script = spack.root / "preferred.py"
-    script.write_text(PREFERRED)
-    versions = json.loads(spack("python", script, *RECIPES).out)
-    changed = [name for name, (own, builtin) in versions.items() if builtin and own != builtin]
-    old = spack.release in OLD
-    assert changed == (["py-uv"] if old else NEWEST)
-    lacking = [name for name, (own, _) in versions.items() if own is None]
-    assert bool(lacking) == old and not set(lacking) & {"py-poetry", "py-uv"}
+def test_names(spack: Spack) -> None:
+    """They lead to our recipes, although a ``repos.yaml`` of the user's has builtin first."""
+    script = spack.root / "names.py"
+    script.write_text(NAMES)
+    found = json.loads(spack("python", script, *RECIPES).out)
+    assert {namespace for namespace, _ in found.values()} == {"pyvarium"}
+    there = [name for name, (_, has_versions) in found.items() if has_versions]
+    expected = {"v0.23.1": ["pyvarium-uv"], "v1.0.2": ["py-spack-pyvarium", "pyvarium-uv"]}
+    assert there == expected.get(spack.release, RECIPES)
+
+
+def test_no_recipe_is_called_as_one_of_builtin_might_be() -> None:
+    """By which alone nothing of it is replaced, today or by what it will have tomorrow."""
+    assert [name for name in RECIPES if "pyvarium" not in name] == []
+
+
+def test_others_are_built_as_without_us(spack: Spack) -> None:
+    """To the hash of every spec, also where ours is the first of the repos."""
+    if spack.release != "v0.23.1":  # There builtin is always the last.
+        spack("repo", "add", "--scope", "user", TOP)
+    with_us = hashes(spack)
+    if spack.release != "v0.23.1":
+        spack("repo", "remove", "--scope", "user", "pyvarium")
+    assert hashes(without_us(spack)) == with_us
 
 
 @pytest.mark.usefixtures("on_one_spack")
 def test_uv(spack: Spack, sources: None) -> None:
-    environment = install(spack, "py-uv")
-    assert ours(environment) == {"py-uv": "0.13.8"}
+    environment = install(spack, "pyvarium-uv")
+    assert ours(environment) == {"pyvarium-uv": "0.13.8"}
     program = environment / ".spack-env/view/bin/uv"
     assert output(program, "--version").split()[:2] == ["uv", "0.13.8"]
 
@@ -156,9 +173,9 @@ def test_all(spack: Spack, sources: None, thoroughly: None) -> None:
     write(spack.configuration / "packages.yaml", packages + head(spack))
     spack.configure("mirrors", f"mirrors:\n  hashed: {hashed(spack).as_uri()}\n")
     # To choose for Poetry with nothing there to reuse takes the concretizer ten times as long.
-    first = ("py-pdm", "py-spack-pyvarium", "py-uv")
+    first = ("py-spack-pyvarium", "pyvarium-pdm", "pyvarium-uv")
     install(spack, *first)
-    environment = install(spack, *first, "py-poetry", "py-xattr@1:")
+    environment = install(spack, *first, "pyvarium-poetry", "pyvarium-xattr")
     assert sorted(ours(environment)) == RECIPES
 
     programs = environment / ".spack-env/view/bin"

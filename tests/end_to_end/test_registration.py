@@ -25,7 +25,7 @@ from spacks import TOP, Done, Spack, environ_for, finish, write
 
 from pyvarium import __version__
 from pyvarium.errors import PyvariumError
-from pyvarium.host import Host, prepare
+from pyvarium.host import Host, borrow, prepare
 
 RELEASES = ("v1.1.0", "develop")
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -54,6 +54,13 @@ print(json.dumps({
     "templates": spack.extensions.get_template_dirs(),
     "wrapped": hasattr(spack.main._invoke_command, "__wrapped__"),
 }))
+"""
+#: The order of the repos, and which of them each recipe is taken from.
+ORIGINS = """
+import json, sys, spack.repo
+path = spack.repo.PATH
+origins = {name: path.repo_for_pkg(name).namespace for name in sys.argv[1:]}
+print(json.dumps([[one.namespace for one in path.repos], origins]))
 """
 NOTHING = {
     "commands": [],
@@ -209,6 +216,14 @@ def state(distribution: Optional[str] = None, **changes: Any) -> Dict[str, Any]:
     }
 
 
+def with_a_site(spack: Spack) -> Spack:
+    """The same Spack by links to its code, so that the scope ``site`` is the test's own."""
+    prefix = spack.root / "borrowed"
+    borrow(spack.host.prefix / "spack", prefix / "spack")
+    borrowed = replace(spack, host=replace(spack.host, prefix=prefix))
+    return borrowed.with_environ(PYTHONDONTWRITEBYTECODE="1")
+
+
 def unharmed(spack: Spack) -> List[str]:
     """What commands that have nothing to do with us say; they must not fail."""
     commands = (("arch",), ("help",), ("help", "--all"), ("commands",), ("repo", "list"))
@@ -362,6 +377,24 @@ def test_setup_where_the_user_has_no_configuration(
     assert status(spack, clone) == state(scopes=["user"])
     spack("pyvarium", "setup", "--remove")
     assert not spack.configuration.exists()
+
+
+@pytest.mark.parametrize("scope", ["user", "site", "system"])
+def test_recipes_from_every_scope(spack: Spack, clone: Path, wheels: Path, scope: str) -> None:
+    """Also behind builtin, which comes first where the user's own ``repos.yaml`` names it."""
+    needs_includes(spack)
+    spack = with_a_site(spack)
+    places = [spack.root / name for name in ("config", "system", "borrowed/spack/etc")]
+    before = tree(*places, clone)
+    fresh(spack, clone, "setup", "--scope", scope, "--libraries-from", wheels)
+    names = [path.name for path in clone.glob("packages/*")]
+    script = spack.root / "origins.py"
+    script.write_text(ORIGINS)
+    origins = dict.fromkeys(names, "pyvarium")
+    assert json.loads(spack("python", script, *names).out) == [["builtin", "pyvarium"], origins]
+    assert status(spack, clone)["problems"] == []
+    spack("pyvarium", "setup", "--remove", "--scope", scope)
+    assert tree(*places, clone) == before
 
 
 def test_setup_from_the_package_index(spack: Spack, clone: Path) -> None:
