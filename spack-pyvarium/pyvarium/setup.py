@@ -228,18 +228,18 @@ def register(
 
 
 def unregister(scope: Optional[str]) -> Iterator[str]:
-    """Undo what ``register`` wrote, in one scope or in all; yields what was done.
+    """Undo what ``register`` and ``install_tool`` wrote, in one scope or in all; yields what was
+    done. The programs themselves stay.
 
     Raises PyvariumError at the end if something had to be left.
     """
     left: List[PyvariumError] = []
-    sections = [("include", is_ours)] if spack_api.has_includes() else []
     for name in spack_api.scopes() if scope is None else (scope,):
-        for section, ours in [*sections, (spack_api.SECTION, is_policy)]:
+        for what, plan in _removals(name):
             try:
-                change = scopes.changed(spack_api.section_file(name, section), "", ours)
+                change = plan()
                 if change.write():
-                    yield f"{change.path}: entry removed"
+                    yield f"{change.path}: {what} removed"
                 if change and change.after is None:
                     with contextlib.suppress(OSError):
                         change.path.parent.rmdir()  # If nothing else is in it.
@@ -297,6 +297,31 @@ def prepare_spack(
         report(f"not registered: {error}")
         return made, False
     return made, True
+
+
+def _removals(scope: str) -> Iterator[Tuple[str, Callable[[], FileChange]]]:
+    """What takes out of a scope all that is ours, each with its name; raise PyvariumError."""
+    ours = [("include", is_ours)] if spack_api.has_includes() else []
+    for section, is_one in [*ours, (spack_api.SECTION, is_policy)]:
+        yield "entry", functools.partial(_without, scope, section, is_one)
+    for backend in Backend:
+        key = tool_key(backend)
+        setting = spack_api.configured(key, scope)
+        if setting is not None and _is_installed(backend, str(setting.value)):
+            yield key, functools.partial(scopes.with_setting, scope, key, None)
+
+
+def _without(scope: str, section: str, ours: scopes.Ours) -> FileChange:
+    return scopes.changed(spack_api.section_file(scope, section), "", ours)
+
+
+def _is_installed(backend: Backend, path: str) -> bool:
+    """Whether a program is one that ``install_tool`` installed; others are the user's to name."""
+    if libraries.missing():
+        return False
+    from . import tools
+
+    return tools.is_installed(backend, Path(path))
 
 
 def _unreadable(scope: str, root: Path) -> Optional[str]:

@@ -117,6 +117,14 @@ def program(backend: Backend, prefix: Path) -> Path:
     return Path(os.path.abspath(prefix), "bin", backend.value)
 
 
+def is_installed(backend: Backend, path: Path) -> bool:
+    """Whether a program is, or was meant to be, one that ``install`` put into a prefix."""
+    with contextlib.suppress(PyvariumError):
+        record = _read_record(path.parent.parent)
+        return record is not None and record.backend == backend.value
+    return False
+
+
 def install(
     backend: Backend,
     prefix: Path,
