@@ -12,6 +12,7 @@ import os
 import pwd
 import random
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -236,14 +237,26 @@ def owned(root: Path) -> Iterator[Tuple[str, Owned]]:
                 yield path, Owned(status.st_gid, bool(status.st_mode & stat.S_IWGRP))
 
 
+def commands_for_a_group(path: Path) -> List[List[str]]:
+    """What the guide for admins has them run, for this environment and our group."""
+    guide = (TOP / "docs/admins.md").read_text()
+    section = guide.partition("**One environment for a group.**")[2].partition("```\n\n")[0]
+    names = {"team": str(GROUP), "/projects/team/env": str(path)}
+    lines = re.findall(r"^# (.*)$", section, re.MULTILINE)
+    return [[names.get(word, word) for word in shlex.split(line)] for line in lines]
+
+
 def test_group(spack: Spack, new_environment: NewEnvironment, theirs: Path) -> None:
-    """With setgid and a umask that leaves the group its rights, all files are the group's."""
+    """After the commands of the guide, with a umask as it says, all files are the group's."""
     environment = new_environment(*SPECS_ON_INDEX, name="shared")
     spack("-D", environment.path, "install")
     shutil.rmtree(environment.path / ".spack-env/pyvarium", ignore_errors=True)
-    for path, _ in owned(environment.path):
-        os.chown(path, -1, GROUP)
-        os.chmod(path, 0o2775 if os.path.isdir(path) else 0o664)
+    store = dict(owned(spack.store))
+    commands = commands_for_a_group(environment.path)
+    assert [command[0] for command in commands] == ["chgrp", "chmod", "find"]
+    for command in commands:
+        subprocess.run(command, check=True)
+    assert dict(owned(spack.store)) == store
     environment.pyproject.chmod(0o640)
     command = spack.command("-D", environment.path, "pyvarium", "sync")
     in_group = ("sh", "-c", 'umask 002 && exec "$@"', "sh", *command)
