@@ -221,9 +221,12 @@ def _add(provided: Dict[str, Provided], one: Provided) -> None:
     """Keep one distribution of a project. A spec may leave both kinds of metadata behind."""
     other = provided.setdefault(one.name, one)
     if (other.dag_hash, other.version) != (one.dag_hash, one.version):
+        remedy = "set 'concretizer:unify:true' or remove one of them"
+        if other.spec.partition("@")[0] != one.spec.partition("@")[0]:  # To Spack two projects.
+            remedy = "give one of them an environment of its own"
         raise ProvidedError(
             f"{one.name}: provided twice, by {other.spec}/{other.dag_hash[:7]} and"
-            f" {one.spec}/{one.dag_hash[:7]}; set 'concretizer:unify:true' or remove one of them"
+            f" {one.spec}/{one.dag_hash[:7]}; {remedy}"
         )
 
 

@@ -126,6 +126,17 @@ def test_two_versions_of_one_project_are_an_error(site: Site, view: bool) -> Non
     )
 
 
+def test_two_recipes_of_one_project_are_an_error(site: Site) -> None:
+    one = site.install("py-a", "1")
+    two = site.install("site-a", "2", "Metadata-Version: 2.1\nName: a\nVersion: 2\n")
+    with pytest.raises(ProvidedError) as caught:
+        inventory(site.finish())
+    assert str(caught.value) == (
+        f"a: provided twice, by py-a@1/{one[:7]} and site-a@2/{two[:7]};"
+        " give one of them an environment of its own"
+    )
+
+
 def test_both_kinds_of_metadata_of_one_spec_are_one_distribution(site: Site) -> None:
     site.install("py-a", "1")
     egg = Path(site.prefixes[site.roots[0]]) / site.library / "a-1.egg-info"
