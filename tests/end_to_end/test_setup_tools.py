@@ -61,6 +61,8 @@ def test_install_a_backend(spack: Spack, index: None) -> None:
     configuration = system / "pyvarium.yaml"
     assert json.loads(mended.out) == {**answer, "configuration": str(configuration)}
     assert (configuration.read_text(), path.exists()) == (f"pyvarium:\n{tool}", True)
+    everybody("pyvarium", "setup", "--remove")
+    assert (system.exists(), path.exists()) == (False, True)
 
 
 @pytest.mark.usefixtures("thoroughly")
