@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, T
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from . import umbrella
 from .model import Backend, Mode, Pin, Skipped
 from .pins import UNCONSTRAINED
 from .toml_text import (
@@ -42,6 +43,10 @@ INDEX = {"name": NAME, "url": f"./{WHEELS}", "format": "flat", "explicit": True}
 SOURCES = (*UV, "sources")
 POETRY = ("tool", "poetry")
 DEPENDENCIES = (*POETRY, "group", NAME, "dependencies")
+#: In a group of its own: what ``[dependency-groups]`` has too, Poetry takes from there alone.
+UMBRELLA = (*POETRY, "group", umbrella.NAME, "dependencies")
+#: The groups of Poetry's that hold nothing of the user's.
+POETRY_GROUPS = frozenset((NAME, umbrella.NAME))
 PDM = ("tool", "pdm")
 IN_PROJECT = ("virtualenvs", "in-project")
 
@@ -103,6 +108,9 @@ def with_keys(
     wanted = sources if uses[Backend.POETRY] else ()
     paths = {pin.name: {"path": f"{WHEELS}/{wheels[pin.name]}"} for pin in wanted}
     text = _entries(text, DEPENDENCIES, paths, _is_shim, subject, report)
+    projects = {umbrella.NAME: umbrella.directory(umbrella.shim(wheels))} if wanted else {}
+    paths = {name: {"path": path} for name, path in projects.items()}
+    text = _entries(text, UMBRELLA, paths, _is_umbrella, subject, report)
 
     wanted = sources if uses[Backend.PDM] else ()
     source = {
@@ -221,8 +229,17 @@ def _is_source(source: Any) -> bool:
     return bool(source == {"index": NAME})
 
 
+def _is_umbrella(dependency: Any) -> bool:
+    return _is_below(umbrella.DIRECTORY, dependency)
+
+
 def _is_shim(dependency: Any) -> bool:
-    return isinstance(dependency, dict) and str(dependency.get("path", "")).startswith(WHEELS)
+    return _is_below(WHEELS, dependency)
+
+
+def _is_below(directory: str, dependency: Any) -> bool:
+    path = dependency.get("path", "") if isinstance(dependency, dict) else ""
+    return str(path).startswith(f"{directory}/")
 
 
 def _requirement(text: object) -> Optional[Requirement]:

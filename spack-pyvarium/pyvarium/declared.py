@@ -18,6 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from .backends import POETRY_GROUPS
 from .model import Skipped
 from .project import Project, SourceError, parse_asked, string, strings, table
 
@@ -238,7 +239,7 @@ def _read_poetry(
         {"dev": table(poetry, subject, "dev-dependencies")} if "dev-dependencies" in poetry else {}
     )
     for group in table(poetry, subject, "group"):
-        if group != _OURS:  # Whose entries are files of the environment that it stands in.
+        if group not in POETRY_GROUPS:  # Their entries are files of the environment they stand in.
             tables[group] = table(poetry, subject, "group", group, "dependencies")
     for group, entries in tables.items():
         for name, entry in entries.items():

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from . import foreground, locks
-from .backends import NAME
+from .backends import NAME, POETRY_GROUPS
 from .errors import PyvariumError
 from .files import FileChange, read_optional
 from .model import Backend, Environment
@@ -239,11 +239,11 @@ def group_with(environment: Environment, name: str) -> Optional[str]:
     for keys in (("dependency-groups",), ("project", "optional-dependencies")):
         for group, entries in (value_at(data, keys) or {}).items():
             names = (_name_of(one) for one in entries if isinstance(one, str))
-            if group != "spack" and name in names:
+            if group != NAME and name in names:
                 return str(group)
     for group, table in (value_at(data, ("tool", "poetry", "group")) or {}).items():
         found = map(canonicalize_name, table.get("dependencies", ()))
-        if group != "spack" and name in list(found):
+        if group not in POETRY_GROUPS and name in list(found):
             return str(group)
     return None
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 from urllib.parse import unquote
 
-from . import __version__, activation, files, shims
+from . import __version__, activation, files, locks, shims, umbrella
 from .distributions import metadata_file, metadata_paths, read_distribution, site_packages
 from .errors import MetadataError
 from .files import FileChange
@@ -67,6 +67,12 @@ class Layer:
     @property
     def python(self) -> Path:
         return self.environment.venv / "bin" / "python"
+
+    @property
+    def has_umbrella(self) -> bool:
+        """Whether one project leads an installer to all shims."""
+        bound = self.mode is Mode.BOUND and self.backend is Backend.POETRY
+        return bound and bool(self.versions.keys() - UNPINNED)
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -222,7 +228,7 @@ def _by_record(layer: Layer) -> Optional[LayerPlan]:
     found = set(os.listdir(layer.wheels)) if layer.wheels.is_dir() else set()
     if not installed.issuperset(record["installed"]) or found != _expected_wheels(layer, wheels):
         return None
-    changes = tuple(_files(layer, wheels, in_venv=True))
+    changes = (*_files(layer, wheels, in_venv=True), *_umbrella_files(layer, wheels))
     return None if any(changes) else LayerPlan(layer, wheels, skipped, files=changes)
 
 
@@ -250,17 +256,19 @@ def _by_content(layer: Layer) -> LayerPlan:
 
     fits = _fits(layer)
     foreign = not (fits or _is_free(layer.environment.venv))
+    wheels = {shim.name: shim.wheel for shim in rendered}
     copies = tuple(_copies(layer, versions)) if fits else ()
     shadowed = {copy.name for copy in copies}
     wanted = [shim for shim in rendered if shim.name not in shadowed]
+    wanted += [umbrella.shim(wheels)] if layer.has_umbrella else []
     missing = [shim for shim in wanted if not (foreign or (fits and _is_installed(shim, layer)))]
     expected = {shim.dist_info for shim in wanted}
     stale = [path for path in _shims_in(layer) if path.name not in expected] if fits else []
 
-    wheels = {shim.name: shim.wheel for shim in rendered}
     present = set(os.listdir(layer.wheels)) if layer.wheels.is_dir() else set()
     kept = _expected_wheels(layer, wheels)
     stale += [layer.wheels / name for name in sorted(present - kept)]
+    stale += _stale_umbrellas(layer, wheels)
     archives = []
     for shim in rendered if layer.mode is Mode.BOUND else ():
         path = layer.wheels / shim.wheel
@@ -286,6 +294,7 @@ def _by_content(layer: Layer) -> LayerPlan:
         archives=tuple(archives),
         files=(
             *(_files(layer, wheels, in_venv=fits) if not foreign else ()),
+            *_umbrella_files(layer, wheels),
             FileChange(layer.record, files.read_optional(layer.record), text.encode()),
         ),
     )
@@ -358,10 +367,18 @@ def _shims_in(layer: Layer) -> Iterator[Path]:
 
 def installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
     mode = Mode.BOUND if shim.name in UNPINNED else layer.mode
-    url = None
+    direct_url = None
     if layer.backend is Backend.POETRY:
-        url = (layer.wheels / shim.wheel).as_uri()
-    return shims.render_installed(shim, mode, layer.python, url)
+        kind = "dir_info" if shim.name == umbrella.NAME else "archive_info"
+        direct_url = json.dumps({kind: {}, "url": _origin(shim, layer).as_uri()}).encode()
+    return shims.render_installed(shim, mode, layer.python, direct_url)
+
+
+def _origin(shim: Shim, layer: Layer) -> Path:
+    """What an installer would install a shim from."""
+    if shim.name == umbrella.NAME:
+        return layer.environment.path / umbrella.directory(shim)
+    return layer.wheels / shim.wheel
 
 
 def _is_installed(shim: Shim, layer: Layer) -> bool:
@@ -386,7 +403,7 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
             return False
         if "direct_url.json" in present:
             url = (dist_info / "direct_url.json").read_text(encoding="utf-8")
-            if f"/{shim.wheel}" not in unquote(url):
+            if f"/{_origin(shim, layer).name}" not in unquote(url):
                 return False
         return all(
             (layer.site_packages / name).read_bytes() == expected[name] for name in exact
@@ -401,6 +418,31 @@ def _is_there(path: Path, layer: Layer) -> bool:
         return path.exists()
     with path.open("rb") as file:
         return os.fsencode(layer.environment.venv / "bin") in file.read(_LONGEST_PATH)
+
+
+def _umbrella_files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
+    """The files of the project that leads to the shims; none of them is in the venv."""
+    if layer.has_umbrella:
+        directory = layer.environment.path / umbrella.directory(umbrella.shim(wheels))
+        for name, data in umbrella.files(wheels).items():
+            yield FileChange(directory / name, files.read_optional(directory / name), data)
+
+
+def _stale_umbrellas(layer: Layer, wheels: Mapping[str, str]) -> Iterator[Path]:
+    """The directories of former projects that led to the shims, and what is left of some.
+
+    With a new one goes all but that which is locked: Poetry looks there until it locks again, and
+    would warn of each shim.
+    """
+    directory = layer.environment.path / umbrella.DIRECTORY
+    present = os.listdir(directory) if directory.is_dir() else []
+    locked = b""
+    if layer.has_umbrella:
+        if umbrella.shim(wheels).build in present:
+            return
+        lock = locks.path_of(layer.environment, layer.backend)
+        locked = files.read_optional(lock) or b"" if lock else b""
+    yield from (directory / name for name in sorted(present) if name.encode() not in locked)
 
 
 def _files(layer: Layer, wheels: Mapping[str, str], *, in_venv: bool) -> Iterator[FileChange]:

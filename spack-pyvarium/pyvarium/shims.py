@@ -174,13 +174,13 @@ def render_wheel(shim: Shim) -> bytes:
 
 
 def render_installed(
-    shim: Shim, mode: Mode, python: Path, wheel: Optional[str]
+    shim: Shim, mode: Mode, python: Path, direct_url: Optional[bytes]
 ) -> Dict[str, bytes]:
     """Render an installation, by paths relative to the venv's site-packages.
 
-    ``python`` is the venv's interpreter and ``wheel`` the URL that Poetry's lock names as source,
-    None for others. In portable mode there is no RECORD: what holds none cannot be uninstalled,
-    and so cannot be replaced by what is on the index.
+    ``python`` is the venv's interpreter and ``direct_url`` tells what Poetry's lock names as
+    source, None for others. In portable mode there is no RECORD: what holds none cannot be
+    uninstalled, and so cannot be replaced by what is on the index.
     """
     files = {f"{shim.dist_info}/{name}": data for name, data in shim.files.items()}
     files[f"{shim.dist_info}/INSTALLER"] = INSTALLER
@@ -189,9 +189,8 @@ def render_installed(
     for script in shim.scripts:
         files[f"../../../bin/{script.name}"] = render_shebang(python) + script.body
     if mode is Mode.BOUND:
-        if wheel is not None:
-            url = f'{{"archive_info": {{}}, "url": "{wheel}"}}'
-            files[f"{shim.dist_info}/direct_url.json"] = url.encode()
+        if direct_url is not None:
+            files[f"{shim.dist_info}/direct_url.json"] = direct_url
         record = f"{shim.dist_info}/RECORD"
         files[record] = _record(files, record)
     return files

@@ -185,7 +185,7 @@ def with_named_table(
 def render(value: object) -> str:
     """Render a value as TOML on one line."""
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_render_key(key)} = {render(one)}" for key, one in value.items())
+        inner = ", ".join(f"{render_key(key)} = {render(one)}" for key, one in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(render, value)) + "]"
@@ -193,12 +193,13 @@ def render(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _render_key(key: str) -> str:
+def render_key(key: str) -> str:
+    """Render a key, in quotes where it is not a bare one."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else render(key)
 
 
 def _render_keys(keys: Keys) -> str:
-    return ".".join(map(_render_key, keys))
+    return ".".join(map(render_key, keys))
 
 
 def _chosen(
@@ -276,7 +277,7 @@ def _appended(text: str, keys: Keys, value: str) -> Iterator[str]:
     """A new table at the end of the file."""
     newline = _newline(text)
     header = _render_keys(keys[:-1])
-    yield _at_end(text, f"[{header}]{newline}{_render_key(keys[-1])} = {value}{newline}")
+    yield _at_end(text, f"[{header}]{newline}{render_key(keys[-1])} = {value}{newline}")
 
 
 def _added_with_dots(text: str, keys: Keys, value: str) -> Iterator[str]:
@@ -375,7 +376,7 @@ def _with_lines(
 ) -> Iterator[str]:
     """A table with lines dropped from it, and new ones at its end."""
     newline = _newline(text)
-    added = "".join(f"{_render_key(key)} = {render(new[key])}{newline}" for key in new)
+    added = "".join(f"{render_key(key)} = {render(new[key])}{newline}" for key in new)
     for section in _sections(text):
         if section.keys == tuple(keys) and not section.array:
             names = set(dropped)
@@ -398,7 +399,7 @@ def _with_block(
     block = ""
     if new:
         block = f"[[{_render_keys(keys)}]]{newline}"
-        block += "".join(f"{_render_key(key)} = {render(new[key])}{newline}" for key in new)
+        block += "".join(f"{render_key(key)} = {render(new[key])}{newline}" for key in new)
     sections = _sections(text)
     heads = [one for one in sections if one.keys == tuple(keys) and one.array]
     for first in heads[place : place + 1]:

@@ -32,7 +32,7 @@ from .files import read_optional
 from .layer import LayerPlan
 from .lockfile import read_lockfile
 from .markers import applies, environment_of
-from .model import Distribution, Environment, Inventory, Provided
+from .model import Distribution, Environment, Inventory, PinDiff, Provided
 from .settings import Defaults
 from .shims import is_script_name
 
@@ -88,7 +88,8 @@ def verify(
         reason, _, remedy = reason.rpartition("; ")
         return tuple(sorted([*faults, Fault(Code.STALE_VIEW, subject, reason, remedy)]))
     if plan.pyproject:
-        faults.append(Fault(Code.OUT_OF_STEP, str(environment.pyproject), str(plan), _SYNC))
+        reason = _lacking(plan) or str(plan)
+        faults.append(Fault(Code.OUT_OF_STEP, str(environment.pyproject), reason, _SYNC))
     for change in filter(None, (plan.constraints, plan.poetry)):
         faults.append(Fault(Code.OUT_OF_STEP, str(change.path), _CHANGED, _SYNC))
     of_layer = () if plan.layer is None else tuple(plan.layer.faults())
@@ -106,6 +107,13 @@ def verify(
             faults += _doubled(installed, plan.layer)
             faults += _incompatible(installed, plan.inventory)
     return tuple(sorted(faults))
+
+
+def _lacking(plan: sync.Plan) -> str:
+    """Name the pins that a tool, or somebody, has taken out; empty where there is more to it."""
+    lost = plan.diff.added
+    only = plan.pyproject.before is not None and plan.diff == PinDiff(added=lost)
+    return f"lacks {', '.join(map(str, lost))}" if lost and only else ""
 
 
 def fix(environment: Environment, defaults: Optional[Defaults], faults: Sequence[Fault]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyvarium import umbrella
 from pyvarium.backends import WHEELS, detect, with_keys, with_poetry_settings
 from pyvarium.errors import PyprojectError
 from pyvarium.model import Backend, Mode, Pin, Skipped
@@ -45,7 +46,12 @@ POETRY = {
                 "attrs": {"path": f"{WHEELS}/attrs-25.3.0-0_a-py3-none-any.whl"},
                 "setuptools": {"path": f"{WHEELS}/setuptools-80.9.0-0_a-py3-none-any.whl"},
             }
-        }
+        },
+        "spack-provided": {
+            "dependencies": {
+                "spack-provided": {"path": umbrella.directory(umbrella.shim(wheels_of(PINS)))}
+            }
+        },
     }
 }
 PDM = {
@@ -140,6 +146,12 @@ FOREIGN = {
         "[tool.poetry.group.spack.dependencies]\nattrs = '^25'\n",
         "tool.poetry.group.spack.dependencies.attrs",
         "takes attrs from elsewhere than Spack; remove it",
+    ),
+    "umbrella": (
+        Backend.POETRY,
+        "[tool.poetry.group.spack-provided.dependencies]\nspack-provided = '^1'\n",
+        "tool.poetry.group.spack-provided.dependencies.spack-provided",
+        "takes spack-provided from elsewhere than Spack; remove it",
     ),
     "pdm": (
         Backend.PDM,
@@ -274,6 +286,7 @@ PARTS = (
     "[tool.poetry]\npackage-mode = false\n\n",
     "[tool.poetry.group.spack]\noptional = false\n",
     "[tool.poetry.group.spack.dependencies]\nown = '^1'\n",
+    "[tool.poetry.group.spack-provided.dependencies]\nown = { path = 'own' }\n",
     "[[tool.pdm.source]]\nname = 'pypi'\nurl = 'https://own'\n",
     "[tool.pdm.dev-dependencies]\nx = [\n  'y', # own\n]\n",
     "\n\n# own\n",

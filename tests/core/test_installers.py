@@ -30,6 +30,9 @@ old-style = "^1"
 
 [tool.poetry.group.docs.dependencies]
 writer = "^2"
+
+[tool.poetry.group.spack-provided.dependencies]
+spack-provided = { path = "x" }
 """
 #: Writes down how it was called, spoils the project, and ends with the code in ``code``.
 PROGRAM = """\
@@ -171,6 +174,7 @@ def test_no_pip(tmp_path: Path) -> None:
         ("checker", False, "dev"),
         ("writer", False, "docs"),
         ("provided", False, None),
+        ("spack-provided", False, None),
     ],
 )
 def test_who_asks_for_a_project(

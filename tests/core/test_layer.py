@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 import pytest
 
 from conftest import HERE, Site
+from pyvarium import umbrella
 from pyvarium.errors import PyvariumError
 from pyvarium.model import Environment, Skipped
 from pyvarium.sync import plan, sync
@@ -639,16 +640,80 @@ def test_the_keys_of_a_backend_are_for_these_wheels(venv_site: Site) -> None:
     environment = venv_site.finish()
     environment.pyproject.write_text("[tool.poetry]\n")
     sync(environment)
-    table: Any = loads(environment.pyproject.read_text())["tool"]["poetry"]["group"]["spack"]
-    wheel = environment.path / table["dependencies"]["a"]["path"]
+    groups: Any = loads(environment.pyproject.read_text())["tool"]["poetry"]["group"]
+    wheel = environment.path / groups["spack"]["dependencies"]["a"]["path"]
     assert [wheel] == list(environment.wheels.iterdir())
-    direct_url = site_packages(environment) / "a-1.dist-info" / "direct_url.json"
-    assert json.loads(direct_url.read_text()) == {"archive_info": {}, "url": wheel.as_uri()}
+    table = groups["spack-provided"]["dependencies"]["spack-provided"]
+    project = environment.path / table["path"]
+    required: Any = loads((project / "pyproject.toml").read_text())["tool"]["poetry"]
+    assert (project / required["dependencies"]["a"]["path"]).resolve() == wheel.resolve()
+    assert direct_urls(environment) == {
+        "a": {"archive_info": {}, "url": wheel.as_uri()},
+        "spack_provided": {"dir_info": {}, "url": project.as_uri()},
+    }
     assert (environment.path / "poetry.toml").read_text() == "[virtualenvs]\nin-project = true\n"
     environment.pyproject.write_text("[tool.pyvarium]\nbackend = 'pdm'\n")
     sync(environment)
-    assert not direct_url.exists()
+    assert (direct_urls(environment), list(project.parent.iterdir())) == ({}, [])
+    assert [path.name for path in site_packages(environment).glob("*-info")] == ["a-1.dist-info"]
     assert not (environment.path / "poetry.toml").exists()
+
+
+def direct_urls(environment: Environment) -> Dict[str, object]:
+    return {
+        path.parent.name.partition("-")[0]: json.loads(path.read_text())
+        for path in site_packages(environment).glob("*/direct_url.json")
+    }
+
+
+def umbrellas(environment: Environment) -> List[str]:
+    return sorted(os.listdir(environment.path / umbrella.DIRECTORY))
+
+
+def test_the_umbrella_is_there_beside_a_venv_of_the_users(python_site: Site) -> None:
+    """The file of the project names it, and Poetry could not lock without."""
+    provide(python_site)
+    environment = python_site.finish()
+    environment.pyproject.write_text("[tool.poetry]\n")
+    other_venv(environment.venv)
+    sync(environment)
+    [name] = umbrellas(environment)
+    assert name in environment.pyproject.read_text()
+    assert not plan(environment)
+
+
+def test_the_umbrella_is_written_again(venv_site: Site) -> None:
+    provide(venv_site)
+    environment = venv_site.finish()
+    environment.pyproject.write_text("[tool.poetry]\n")
+    sync(environment)
+    [name] = umbrellas(environment)
+    file = environment.path / umbrella.DIRECTORY / name / "pyproject.toml"
+    text = file.read_text()
+    file.write_text("changed\n")
+    assert not sync(environment, thorough=False).pyproject
+    assert (file.read_text(), bool(plan(environment))) == (text, False)
+
+
+def test_the_umbrella_is_of_what_is_provided_now(venv_site: Site) -> None:
+    """That which is locked stays beside it, until there is a next one."""
+    found = []
+    for name in "abc":
+        provide(venv_site, name)
+        environment = venv_site.finish()
+        if name == "a":
+            environment.pyproject.write_text("[tool.poetry]\n")
+        sync(environment, thorough=False)
+        found.append(umbrellas(environment))
+        assert not plan(environment)
+        if name == "a":
+            lock = f'[[package]]\nname = "spack-provided"\nversion = "0"\n# {found[0][0]}\n'
+            (environment.path / "poetry.lock").write_text(lock)
+        elif name == "b":
+            (environment.path / "poetry.lock").write_text("")
+    [[first], both, [third]] = found
+    assert (len({first, *both, third}), first in both, third in both) == (3, True, False)
+    assert third in environment.pyproject.read_text()
 
 
 def test_pip_may_note_where_a_shim_comes_from(venv_site: Site) -> None:

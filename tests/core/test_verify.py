@@ -133,6 +133,13 @@ def changed_pin(planted: Planted) -> Expected:
     return [(Code.OUT_OF_STEP, str(file), "a==3 -> 1", SYNC)]
 
 
+def lost_pin(planted: Planted) -> Expected:
+    """As ``poetry remove`` leaves it."""
+    file = planted.environment.pyproject
+    file.write_text(file.read_text().replace('"a==1",', "", 1))
+    return [(Code.OUT_OF_STEP, str(file), "lacks a==1", SYNC)]
+
+
 def changed_files(planted: Planted) -> Expected:
     pip, path_file = planted.venv / "pip.conf", planted.site_packages / "_spack_pyvarium.pth"
     [wheel] = planted.environment.wheels.iterdir()
@@ -156,7 +163,7 @@ def no_venv(planted: Planted) -> Expected:
 
 
 FIXED = [copy, copy_beside_the_shim, missing_shim, changed_shim, stale_shim, changed_pin]
-FIXED += [changed_files, unlinked, no_venv]
+FIXED += [lost_pin, changed_files, unlinked, no_venv]
 
 
 @pytest.mark.parametrize("plant", FIXED)

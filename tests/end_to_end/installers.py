@@ -28,6 +28,8 @@ from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional,
 from index import Release
 from spacks import TOP, Done, Environment, NewEnvironment, Spack, distributions, python_of
 
+from pyvarium import umbrella
+
 #: The newest releases that were tried, and the oldest that are supported.
 NEWEST = ("uv==0.13.8", "poetry==2.5.1", "pdm==2.29.3", "pip==26.3")
 OLDEST = ("uv==0.6.17", "poetry==2.2.0", "pdm==2.20.1", "pip==25.1")
@@ -336,7 +338,8 @@ class Layer:
     def upper(self) -> Tuple[str, ...]:
         """The projects that an installer has put into the venv, apart from what is provided."""
         found = distributions(self.environment.path / ".venv")
-        return tuple(sorted({*found} - {*self.provided} - {"pip", "setuptools"}))
+        ours = {*self.provided, umbrella.NAME}
+        return tuple(sorted({*found} - ours - {"pip", "setuptools"}))
 
     def _astray(self) -> List[str]:
         python = self.environment.path / ".venv/bin/python"

@@ -20,6 +20,8 @@ from index import Index
 from installers import (
     COPYING,
     HOLDS,
+    NEWEST,
+    OLDEST,
     OPERATIONS,
     OWN_WORDS,
     PROJECT,
@@ -28,6 +30,7 @@ from installers import (
     Installer,
     Layer,
     State,
+    checksums,
     layered,
     put_back,
     random_operations,
@@ -45,9 +48,6 @@ CLOBBERING: Mapping[str, FrozenSet[str]] = {
     "pdm": frozenset(("install", "sync", "add", "update", "remove", "reinstall", "recreate")),
     "pip": frozenset(("update", "reinstall", "upgrade")),
 }
-#: Poetry removes a project from every group, also from that with what Spack provides. What comes
-#: of it is not prevented; ``verify`` finds it, and mends it.
-UNGUARDED = "poetry remove "
 
 
 def with_plain_pins(environment: Environment, installer: Installer, index: str) -> None:
@@ -185,6 +185,54 @@ def expected_of(tool: str, mode: str, operation: str, layer: Layer) -> Cell:
     )
 
 
+POETRY = tuple(one for one in (*NEWEST, *OLDEST) if one.startswith("poetry=="))
+
+
+@pytest.mark.parametrize("requirement", POETRY)
+def test_poetry_removes_nothing_of_spacks(
+    prepared: Spack,
+    spack: Spack,
+    new_environment: NewEnvironment,
+    installer_of: Callable[[str], Installer],
+    pip: Installer,
+    requirement: str,
+) -> None:
+    """It takes a name out of every group, and what comes after that still finds the shim."""
+    poetry = installer_of(requirement)
+    environment = layered(new_environment, spack, poetry)
+    layer = Layer.of(environment, pip, prepared.store, spack.store)
+    assert poetry(environment, "poetry install").code == 0
+
+    def shims() -> Dict[str, str]:
+        found = environment.path.glob(".venv/lib/python3*/site-packages/*.dist-info")
+        upper = {name.replace("-", "_") for name in layer.upper}
+        return checksums(*(one for one in found if one.name.partition("-")[0] not in upper))
+
+    before = shims()
+    exact = f"facets=={layer.provided['facets']}"
+    for command in (
+        "poetry remove facets",
+        "poetry add cfacets>=0",
+        f"poetry add {exact}",
+        "poetry remove Clicker Localized",
+        "poetry remove --group spack tensors",
+        "poetry update",
+        "poetry sync",
+        "poetry check --lock",
+    ):
+        done = poetry(environment, command)
+        assert (command, done.code, layer.look(), shims()) == (command, 0, HOLDS, before), done
+    [fault] = json.loads(poetry(environment, "spack pyvarium verify --json").out)["faults"]
+    assert (fault["code"], fault["subject"]) == ("out-of-step", str(environment.pyproject))
+    lost = (f"{name}=={layer.provided[name]}" for name in ("clicker", "localized", "tensors"))
+    assert fault["reason"] == "lacks " + ", ".join(sorted([*lost, exact]))
+    spack("-D", environment.path, "pyvarium", "sync")
+    assert poetry(environment, "poetry lock", "poetry install").code == 0
+    assert poetry(environment, "spack pyvarium verify").code == 0
+    assert (layer.look(), shims()) == (HOLDS, before)
+    assert layer.upper == ("cfacets", "plain", "webby")
+
+
 @pytest.mark.usefixtures("on_newest_spack")
 def test_written_is_seen(spack: Spack, new_environment: NewEnvironment, pip: Installer) -> None:
     """What an installer does in a view itself: with links to directories, to the store."""
@@ -237,22 +285,15 @@ def test_sequences(
     layer = Layer.of(environment, pip, prepared.store, spack.store)
     # As our own commands begin: the groups of PDM's first lock are those of all later ones.
     assert installer(environment, *OPERATIONS[installer.tool]["lock"]).code == 0
-    unguarded = {UNGUARDED + name for name in layer.provided}
     broken: Dict[int, List[object]] = {}
     for seed in range(first, first + count):
         with put_back(environment):
             done: List[Tuple[Tuple[str, ...], int]] = []
-            state, mended = HOLDS, 0
+            state = HOLDS
             for commands in random_operations(installer.tool, seed):
                 code = installer(environment, *commands).code
                 done.append((commands, code))
                 state = layer.look(with_pip=False)
-                if code == 0 and commands[0].lower() in unguarded:
-                    assert installer(environment, "spack pyvarium verify").code == 3
-                    installer(environment, "spack pyvarium verify --fix")
-                    assert installer(environment, "poetry lock", "poetry install").code == 0
-                    mended += 1
-                    state = layer.look(with_pip=False)
                 if state != HOLDS:
                     break
             else:
@@ -261,6 +302,6 @@ def test_sequences(
         if state != HOLDS:
             broken[seed] = [*done, state]
         refused = sum(code != 0 for _, code in done)
-        held = f"holds after {len(done)} operations, {refused} refused, {mended} mended"
+        held = f"holds after {len(done)} operations, {refused} refused"
         say(f"{installer}, seed {seed}: {broken.get(seed, held)}")
     assert broken == {}
