@@ -32,3 +32,8 @@ class MetadataError(PyvariumError):
 
 class FileError(PyvariumError):
     """A file or directory cannot be read, locked or written."""
+
+
+def quoted(text: str) -> str:
+    """A text of somebody else, short, in quotes, on one line and in ASCII, for a message."""
+    return ascii(text if len(text) <= 80 else f"{text[:77]}...")
