@@ -1,0 +1,293 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Each case is the build of a real project, cut down to what tells the languages apart."""
+
+from typing import Any, Dict, Mapping, Tuple
+
+import pytest
+
+from pyvarium import toml_text
+from pyvarium.archives import Archive
+from pyvarium.languages import detect, is_all_there, wanted
+
+MESON = "mesonpy"
+CMAKE = "scikit_build_core.build"
+SETUPTOOLS = "setuptools.build_meta"
+
+
+def found(backend: str, files: Mapping[str, str], requires: str = "") -> str:
+    texts = {name: text for name, text in files.items() if wanted(name)}
+    pyproject: Mapping[str, Any] = {}
+    if "pyproject.toml" in files:
+        pyproject = toml_text.parse(files["pyproject.toml"], "pyproject.toml")
+    archive = Archive(tuple(files), texts)
+    return " ".join(detect(archive, pyproject, backend, requires.split()))
+
+
+MESON_CASES: Dict[str, Tuple[Dict[str, str], str]] = {
+    "c-and-cxx": ({"meson.build": "project('x', 'c', 'cpp', 'cython', version: '1')"}, "c cxx"),
+    "a-list": ({"meson.build": "project('x', ['cpp', 'fortran'])"}, "cxx fortran"),
+    "lines": ({"meson.build": "project(\n  'x',\n  'c',\n  license: 'cpp',\n)"}, "c"),
+    "calls-in-it": ({"meson.build": "project('x', 'c', version: run(['cpp']).out())"}, "c"),
+    "added": (
+        {"meson.build": "project('x', 'c')\nadd_languages('fortran', native: false)"}, "c fortran",
+    ),
+    "optional": (
+        {"meson.build": "project('x', 'c')\nadd_languages('rust', required: false)"}, "c",
+    ),
+    "below": (
+        {"meson.build": "project('x', 'c')\nsubdir('a')", "a/meson.build": "subdir('b')",
+         "a/b/meson.build": "add_languages('fortran')"},
+        "c fortran",
+    ),
+    "vendored": (
+        {"meson.build": "project('x', 'c')",
+         "vendored-meson/meson/test cases/meson.build": "project('y', 'fortran')"},
+        "c",
+    ),
+    "comment": ({"meson.build": "# project('x', 'fortran')\nproject('x', 'c')"}, "c"),
+    "circle": ({"meson.build": "project('x', 'c')\nsubdir('.')\nsubdir('../x')"}, "c"),
+    "none": ({"meson.build": "project('x')"}, ""),
+    "not-there": ({}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "expected"), MESON_CASES.values(), ids=MESON_CASES)
+def test_meson(files: Dict[str, str], expected: str) -> None:
+    assert found(MESON, files) == expected
+
+
+CMAKE_CASES: Dict[str, Tuple[Dict[str, str], str]] = {
+    "stated": ({"CMakeLists.txt": "project(x LANGUAGES C CXX Fortran)"}, "c cxx fortran"),
+    "by-itself": ({"CMakeLists.txt": "project(x CXX)"}, "cxx"),
+    "default": ({"CMakeLists.txt": "project(x)"}, "c cxx"),
+    "only-a-version": ({"CMakeLists.txt": "PROJECT(x VERSION 1.0)"}, "c cxx"),
+    "of-the-backend": (
+        {"CMakeLists.txt": "project(${SKBUILD_PROJECT_NAME} VERSION ${V} LANGUAGES CXX)"}, "cxx",
+    ),
+    "words": (
+        {"CMakeLists.txt": 'project(x DESCRIPTION "written in Fortran" LANGUAGES C)'}, "c",
+    ),
+    "only-words": ({"CMakeLists.txt": 'project(x DESCRIPTION "a b" VERSION 1)'}, "c cxx"),
+    "none": ({"CMakeLists.txt": "project(x NONE)"}, ""),
+    "enabled": (
+        {"CMakeLists.txt": "project(x C)\nenable_language(Fortran OPTIONAL)"}, "c fortran",
+    ),
+    "cuda": ({"CMakeLists.txt": "project(x LANGUAGES CUDA)"}, "cxx"),
+    "below": (
+        {"CMakeLists.txt": "project(x NONE)\nadd_subdirectory(src)",
+         "src/CMakeLists.txt": "enable_language(Fortran)"},
+        "fortran",
+    ),
+    "tests": (
+        {"CMakeLists.txt": "project(x C)\nadd_subdirectory(tests)",
+         "tests/CMakeLists.txt": "enable_language(Fortran)"},
+        "c",
+    ),
+    "variable": (
+        {"CMakeLists.txt": "project(x LANGUAGES ${ALL})", "src/a.f90": "", "docs/b.cpp": ""},
+        "fortran",
+    ),
+    "comment": ({"CMakeLists.txt": "# project(x Fortran)\nproject(x C)"}, "c"),
+    "elsewhere": (
+        {"pyproject.toml": '[tool.scikit-build]\ncmake.source-dir = "src"',
+         "src/CMakeLists.txt": "project(x C)"},
+        "c",
+    ),
+    "nonsense": ({"pyproject.toml": "[tool.scikit-build.cmake]\nsource-dir = [1]"}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "expected"), CMAKE_CASES.values(), ids=CMAKE_CASES)
+def test_cmake(files: Dict[str, str], expected: str) -> None:
+    assert found(CMAKE, files) == expected
+
+
+SETUPTOOLS_CASES: Dict[str, Tuple[Dict[str, str], str, str]] = {
+    "pure": ({"setup.py": "setup(name='x')", "src/bench.c": ""}, "", ""),
+    "no-script": ({"pyproject.toml": "", "a.c": ""}, "", ""),
+    "c": ({"setup.py": "setup(ext_modules=[Extension('a', ['a.c'])])"}, "", "c"),
+    # distutils compiles C++ by the compiler for C.
+    "cxx": ({"setup.py": "setup(ext_modules=[Extension('a', ['a.cpp'])])"}, "", "c cxx"),
+    "pybind11": (
+        {"setup.py": "setup(ext_modules=[Pybind11Extension('a', [x])])"}, "pybind11", "c cxx",
+    ),
+    "cython": (
+        {"setup.py": "setup(ext_modules=cythonize('a/*.pyx'))", "a/x.pyx": "x"}, "cython", "c",
+    ),
+    "cython-cxx": (
+        {"setup.py": "setup(ext_modules=cythonize('a/*.pyx'))",
+         "a/x.pyx": "# cython: x\n# distutils: language = c++\n"},
+        "cython",
+        "c cxx",
+    ),
+    "cython-cxx-in-tests": (
+        {"setup.py": "setup(ext_modules=cythonize('a/*.pyx'))",
+         "tests/x.pyx": "# distutils: language = c++\n"},
+        "cython",
+        "c",
+    ),
+    "globbed": (
+        {"setup.py": "setup(ext_modules=[Extension('a', find_sources())])", "src/a.cc": "",
+         "tests/b.f90": "", "third_party/lib/c.f": "", "doc/d.f": ""},
+        "",
+        "c cxx",
+    ),
+    "named-though-vendored": (
+        {"setup.py": "setup(ext_modules=[Extension('a', ['third_party/a.cpp'])])"}, "", "c cxx",
+    ),
+    "package-data": (
+        {"setup.py": "setup(ext_modules=[Extension('a', ['a.c'])], package_data={'a': ['b.C']})"},
+        "",
+        "c",
+    ),
+    "beside": (
+        {"setup.py": "import setup_build\nsetup(ext_modules=[setup_build.dummy()])",
+         "setup_build.py": "Extension('a', ['a.cpp'])",
+         "setup_other.py": "Extension('b', ['b.f'])"},
+        "",
+        "c cxx",
+    ),
+    "numpy-distutils": (
+        {"setup.py": "from numpy.distutils.core import setup",
+         "lib/setup.py": "config.add_extension('a', sources=['a.f', 'b.c.src'])",
+         "lib/tests/setup.py": "config.add_extension('a', sources=['a.cpp'])"},
+        "numpy",
+        "c fortran",
+    ),
+    "f2py": ({"setup.py": "Extension('a', sources=['a.pyf', 'b.f90'])"}, "numpy", "c fortran"),
+    "cffi": ({"setup.py": "setup(cffi_modules=['b.py:f'])"}, "cffi", "c"),
+    "mypyc-on-demand": (
+        {"setup.py": "if USE:\n    m = mypycify([])\nelse:\n    m = []\nsetup(ext_modules=m)"},
+        "",
+        "",
+    ),
+    "rust": (
+        {"setup.py": "setup(rust_extensions=[RustExtension('a')])", "Cargo.toml": ""},
+        "setuptools-rust",
+        "rust",
+    ),
+    "rust-declared": (
+        {"pyproject.toml": "[[tool.setuptools-rust.ext-modules]]\ntarget = 'a'"}, "", "rust",
+    ),
+    "cmake": (
+        {"setup.py": "setup(ext_modules=[CMakeExtension('a')])",
+         "CMakeLists.txt": "project(a LANGUAGES CXX)"},
+        "cmake",
+        "cxx",
+    ),
+    "scikit-build": (
+        {"setup.py": "from skbuild import setup", "CMakeLists.txt": "project(a C)"},
+        "scikit-build",
+        "c",
+    ),
+    "declared": (
+        {"pyproject.toml": "[[tool.setuptools.ext-modules]]\nname = 'a'\nsources = ['a.cpp', 1]"},
+        "",
+        "c cxx",
+    ),
+    "python-2": (
+        {"setup.py": "print 'x'\nsetup(ext_modules=[Extension('a', ['a.cpp'])])"}, "", "c cxx",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "requires", "expected"), SETUPTOOLS_CASES.values(), ids=SETUPTOOLS_CASES
+)
+@pytest.mark.parametrize("backend", [SETUPTOOLS, "backend"])
+def test_setuptools(backend: str, files: Dict[str, str], requires: str, expected: str) -> None:
+    assert found(backend, files, requires) == expected
+
+
+OTHERS: Dict[str, Tuple[str, Dict[str, str], str]] = {
+    "maturin": ("maturin", {"Cargo.toml": "[package]"}, "rust"),
+    "maturin-cc": ("maturin", {"Cargo.toml": "[build-dependencies]\ncc = '1'"}, "c rust"),
+    "workspace": (
+        "maturin",
+        {"Cargo.toml": "[workspace]", "src/rust/x/Cargo.toml": "[build-dependencies]\ncc = '1'",
+         "vendor/y/Cargo.toml": "[build-dependencies]\ncmake = '1'"},
+        "c rust",
+    ),
+    "broken-cargo": ("maturin", {"Cargo.toml": "["}, "rust"),
+    "flit": ("flit_core.buildapi", {"a.c": "", "setup.py": "Extension('a', ['a.c'])"}, ""),
+    "hatch": ("hatchling.build", {"a.c": "", "setup.py": "Extension('a', ['a.c'])"}, ""),
+    "hatch-hook": (
+        "hatchling.build",
+        {"pyproject.toml": "[tool.hatch.build.hooks.custom]",
+         "hatch_build.py": "Extension('a', ['a.cpp'])"},
+        "c cxx",
+    ),
+    "hatch-hook-for-files": (
+        "hatchling.build",
+        {"pyproject.toml": "[tool.hatch.build.hooks.custom]", "hatch_build.py": "write()"},
+        "",
+    ),
+    "hatch-mypyc": (
+        "hatchling.build",
+        {"pyproject.toml": "[tool.hatch.build.targets.wheel.hooks.mypyc]"},
+        "c",
+    ),
+    "hatch-mypyc-on-demand": (
+        "hatchling.build",
+        {"pyproject.toml": "[tool.hatch.build.hooks.mypyc]\nenable-by-default = false"},
+        "",
+    ),
+    "poetry": ("poetry.core.masonry.api", {"build.py": "Extension('a', ['a.c'])"}, ""),
+    "poetry-script": (
+        "poetry.core.masonry.api",
+        {"pyproject.toml": "[tool.poetry.build]\nscript = 'build.py'",
+         "build.py": "cythonize(Extension('a', ['a.c']))"},
+        "c",
+    ),
+    "pdm": ("pdm.backend", {"a.c": ""}, ""),
+    "pdm-setuptools": (
+        "pdm.backend",
+        {"pyproject.toml": "[tool.pdm.build]\nrun-setuptools = true",
+         "setup.py": "setup(ext_modules=[Extension('a', ['a.c'])])"},
+        "c",
+    ),
+    "sip": ("sipbuild.api", {}, "c cxx"),
+    "nonsense": ("hatchling.build", {"pyproject.toml": "[tool]\nhatch = 1"}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("backend", "files", "expected"), OTHERS.values(), ids=OTHERS)
+def test_other_backends(backend: str, files: Dict[str, str], expected: str) -> None:
+    assert found(backend, files) == expected
+
+
+PYPROJECT = '[build-system]\nbuild-backend = "mesonpy"\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "expected"),
+    [
+        ("pyproject.toml", {"meson.build": "subdir('a')", "a/meson.build": ""}, True),
+        ("pyproject.toml", {"meson.build": "subdir('z')"}, False),
+        ("tests/meson.build", {"meson.build": ""}, False),
+        ("pyproject.toml", {}, False),
+    ],
+)
+def test_all_that_meson_reads(name: str, texts: Dict[str, str], expected: bool) -> None:
+    assert is_all_there(name, {**texts, "pyproject.toml": PYPROJECT}) is expected
+
+
+def test_of_other_backends_all_is_read() -> None:
+    texts = {"meson.build": "", "pyproject.toml": "[build-system]\nbuild-backend = 'x'"}
+    assert is_all_there("pyproject.toml", texts) is False
+
+
+@pytest.mark.parametrize(
+    ("backend", "name", "text"),
+    [
+        (MESON, "meson.build", "project(" * 30_000),
+        (CMAKE, "CMakeLists.txt", "project(" * 30_000),
+        (SETUPTOOLS, "setup.py", "print 'x'\n" + "\n" * 200_000 + "#" * 50_000),
+        (MESON, "meson.build", "subdir" + " " * 200_000),
+    ],
+    ids=["meson", "cmake", "lines", "blanks"],
+)
+def test_no_text_takes_long(backend: str, name: str, text: str) -> None:
+    assert found(backend, {name: text}) == ""
