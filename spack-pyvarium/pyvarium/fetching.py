@@ -54,7 +54,6 @@ LARGEST_WHEEL = 512 * MEBIBYTE
 #: How much of a wheel is read at once, from its end: mostly all that is needed.
 TAIL = 64 << 10
 _CHUNK = 64 << 10
-_IN_MEMORY = 8 * MEBIBYTE
 
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -238,7 +237,7 @@ class Fetcher:
         return request
 
     def _whole(self, url: str) -> IO[bytes]:
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 Its reader closes it.
+        file = tempfile.TemporaryFile()  # noqa: SIM115 Whoever reads it closes it.
         with self.stream(url, LARGEST_WHEEL) as stream:
             while True:
                 data = stream.read(MEBIBYTE)

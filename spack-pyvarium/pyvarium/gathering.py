@@ -1,0 +1,330 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""From the name of a project to its releases: the index, the metadata, the sdists.
+
+Each source is asked in turn, the cheapest first: the page of the index has all files and digests;
+metadata is beside a wheel (PEP 658), else in the wheel, at its end, else in the sdist; how it is
+built is in the sdist alone. What one release lacks is told of, and stops no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from typing import (
+    IO,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    cast,
+)
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from . import languages, sdists
+from .archives import Archive, ArchiveError, read_archive
+from .core_metadata import Metadata, parse_metadata
+from .errors import MetadataError, PyvariumError, quoted
+from .fetching import MEBIBYTE, AbsentError, Fetcher, NotFoundError, RefusedError
+from .index import parse_page, project_url
+from .releases import File, Project, Release
+from .sdists import Sdist
+from .selection import Candidate, candidates, select
+
+LARGEST_METADATA = 8 * MEBIBYTE
+LARGEST_SDIST = 1024 * MEBIBYTE
+#: How many wheels of a release are asked for its metadata before its sdist is.
+_MOST_WHEELS = 2
+
+#: Told of each release that is read: how many are, of how many, and which.
+Progress = Callable[[int, int, str], None]
+
+
+class ReleasesError(PyvariumError):
+    """A project has no release of which a recipe could be made."""
+
+
+def fetch_project(
+    name: str, versions: str, fetcher: Fetcher, *, progress: Progress = lambda *_: None
+) -> Project:
+    """Fetch what an index has of a project: releases as ``selection.select`` chooses them.
+
+    Raises PyvariumError where there is no such project, where it has no release of that kind, or
+    where the index cannot be reached. What is read is cached at once, so that a call which was
+    broken off goes on where it was.
+    """
+    if not _is_name(name):
+        raise ReleasesError(f"{quoted(name)}: is not the name of a project; check its spelling")
+    project = canonicalize_name(name)
+    files, problems = _fetch_files(project, fetcher)
+    chosen = _choose(project, files, versions, fetcher.index)
+    releases: Dict[int, Release] = {}
+    with ThreadPoolExecutor(fetcher.connections) as pool:
+        pending = {
+            pool.submit(_fetch_release, project, one, fetcher): at for at, one in enumerate(chosen)
+        }
+        try:
+            for done, future in enumerate(as_completed(pending), start=1):
+                at = pending[future]
+                version = chosen[at].source.label
+                try:
+                    releases[at] = future.result()
+                except (MetadataError, RefusedError) as error:
+                    problems.append(f"{version} is left out: {error}")
+                progress(done, len(chosen), f"{project} {version}")
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            raise
+    if not releases:
+        raise ReleasesError(
+            f"{project}: has no release with metadata that can be used ({sorted(problems)[-1]});"
+            " ask for other versions"
+        )
+    if fetcher.cache.failure is not None:
+        problems.append(f"nothing was cached: {fetcher.cache.failure}")
+    return Project(project, tuple(releases[at] for at in sorted(releases)), tuple(problems))
+
+
+def _is_name(name: str) -> bool:
+    """The core metadata specification, "Name"."""
+    plain = name.replace(".", "-").replace("_", "-")
+    return (
+        plain.isascii()
+        and plain.replace("-", "").isalnum()
+        and not plain.startswith("-")
+        and not plain.endswith("-")
+        and len(plain) <= 200
+    )
+
+
+def _fetch_files(project: str, fetcher: Fetcher) -> Tuple[Tuple[File, ...], List[str]]:
+    url = project_url(fetcher.index, project)
+    try:
+        answer = fetcher.page(url)
+    except NotFoundError:
+        raise ReleasesError(
+            f"{project}: is not on {fetcher.index}; check its spelling, or name another index by"
+            " PIP_INDEX_URL"
+        ) from None
+    page = parse_page(answer.data, answer.content_type, url, project)
+    return page.files, list(page.problems)
+
+
+def _choose(
+    project: str, files: Sequence[File], versions: str, index: str
+) -> Tuple[Candidate, ...]:
+    found = candidates(files)
+    chosen = select(found, versions)
+    if chosen:
+        return chosen
+    if not files:
+        raise ReleasesError(f"{project}: has no files on {index}; name another index")
+    if found:
+        newest = ", ".join(one.source.label for one in found[:3])
+        raise ReleasesError(
+            f"{project}: has no release for {quoted(versions)}; its newest are {newest}"
+        )
+    sources = [one for one in files if not one.is_wheel]
+    if not sources:
+        raise ReleasesError(
+            f"{project}: has wheels alone on {index}, no sdist to build from; write a recipe that"
+            " takes its sources from elsewhere, or its wheels"
+        )
+    reason = next((one.yanked for one in reversed(sources) if one.yanked), "")
+    why = f" ({quoted(reason)})" if reason else ""
+    raise ReleasesError(f"{project}: all its sdists are yanked{why}; ask for another project")
+
+
+def _fetch_release(project: str, candidate: Candidate, fetcher: Fetcher) -> Release:
+    """Raises MetadataError and RefusedError for this release, FetchError where none can be had."""
+    source = candidate.source
+    doubts: Tuple[str, ...] = ()
+    wrong: List[str] = []
+    found = _fetch_wheel_metadata(project, candidate, fetcher, wrong)
+    sdist = _fetch_sdist(source, fetcher, whole=found is None)
+    if found is None:
+        if sdist.metadata is None:
+            said = "; ".join([*wrong[:1], *sdist.problems[:1]]) or "its sdist has no PKG-INFO"
+            raise MetadataError(f"{project} {source.label}: there is no metadata of it ({said})")
+        metadata, doubts = _sdist_metadata(project, candidate.version, sdist, sdist.metadata)
+        found = metadata, ()
+    metadata, modules = found
+    requires_python = metadata.requires_python
+    if not str(requires_python):
+        requires_python = source.requires_python
+    return Release(
+        version=candidate.version,
+        source=source,
+        requires=metadata.requires,
+        requires_python=requires_python,
+        extras=metadata.extras,
+        license=metadata.license,
+        summary=metadata.summary,
+        homepage=metadata.homepage,
+        modules=modules,
+        build=sdist.build,
+        problems=(*metadata.problems, *doubts, *sdist.problems),
+    )
+
+
+def _fetch_wheel_metadata(
+    project: str, candidate: Candidate, fetcher: Fetcher, wrong: List[str]
+) -> Optional[Tuple[Metadata, Tuple[str, ...]]]:
+    """The metadata of a wheel, and the import names where they came along.
+
+    None where no wheel has any that can be used; why is added to ``wrong``.
+    """
+    wheels = candidate.wheels[:_MOST_WHEELS]
+    for wheel in wheels:
+        data = fetcher.cache.read("metadata", wheel.sha256) if wheel.sha256 else None
+        if data is not None:
+            return parse_metadata(data, project, candidate.version), ()
+    for ask in (_fetch_beside, _fetch_from_wheel):
+        for wheel in wheels:
+            try:
+                data, modules = ask(wheel, fetcher)
+                metadata = parse_metadata(data, project, candidate.version)
+            except (MetadataError, RefusedError) as error:
+                wrong.append(str(error))
+                continue
+            if wheel.sha256:
+                fetcher.cache.write("metadata", wheel.sha256, data)
+            return metadata, modules
+    return None
+
+
+def _sdist_metadata(
+    project: str, version: Version, sdist: Sdist, text: str
+) -> Tuple[Metadata, Tuple[str, ...]]:
+    """The metadata in an sdist, and what is doubtful of it."""
+    metadata = parse_metadata(text.encode(), project, version)
+    if metadata.complete:
+        return metadata, ()
+    if sdist.requires is not None and sdist.requires_origin == "pyproject.toml":
+        return replace(metadata, requires=sdist.requires), ()
+    if metadata.requires:
+        return metadata, ("its requirements are those of its PKG-INFO, which may leave some out",)
+    if sdist.requires is not None:
+        return replace(metadata, requires=sdist.requires), (
+            "its requirements are those of its requires.txt, as of the machine that packed it",
+        )
+    return metadata, ("its metadata does not say what it requires",)
+
+
+def _fetch_beside(wheel: File, fetcher: Fetcher) -> Tuple[bytes, Tuple[str, ...]]:
+    """PEP 658. Also where it is not advertised: some indexes have it and do not say so."""
+    return fetcher.content(f"{wheel.url}.metadata", LARGEST_METADATA), ()
+
+
+def _fetch_from_wheel(wheel: File, fetcher: Fetcher) -> Tuple[bytes, Tuple[str, ...]]:
+    """METADATA in a wheel, of which only the end is read if the server can do that."""
+    with fetcher.seekable(wheel.url) as file:
+        return read_wheel(file, wheel.name)
+
+
+def read_wheel(file: IO[bytes], name: str) -> Tuple[bytes, Tuple[str, ...]]:
+    """METADATA and the import names of a wheel; raises MetadataError."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            inside = [one for one in names if one.endswith(".dist-info/METADATA")]
+            inside = [one for one in inside if one.count("/") == 1]
+            if len(inside) != 1:
+                raise MetadataError(f"{name}: has no METADATA")
+            with archive.open(inside[0]) as member:
+                data = member.read(LARGEST_METADATA + 1)
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        said = " ".join(str(error).split())
+        raise MetadataError(f"{name}: cannot be read ({said})") from None
+    if len(data) > LARGEST_METADATA:
+        raise MetadataError(f"{name}: its METADATA has more than {LARGEST_METADATA} bytes")
+    return data, _modules(names)
+
+
+def _modules(names: Iterable[str]) -> Tuple[str, ...]:
+    """What can be imported, by the names of the files in a wheel."""
+    found: Set[str] = set()
+    for name in names:
+        top, slash, rest = name.partition("/")
+        if top.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
+            top, slash, rest = rest.partition("/")[2].partition("/")
+        module = top if slash else top.partition(".")[0]
+        is_code = posixpath.splitext(name)[1] in (".py", ".so", ".pyd")
+        if is_code and module.isidentifier() and module.isascii():
+            found.add(module)
+    return tuple(sorted(found))
+
+
+def _fetch_sdist(source: File, fetcher: Fetcher, *, whole: bool) -> Sdist:
+    """Read an sdist, or what was read of it before; what cannot be read is a problem of it.
+
+    Where it need not be ``whole``, its build is enough.
+    """
+    kind = f"sdists-{sdists.FORMAT}"
+    cached = sdists.parse_sdist(fetcher.cache.read(kind, source.sha256)) if source.sha256 else None
+    if cached is not None and (cached.whole or not whole):
+        return cached
+    try:
+        archive = _read_sdist(source, fetcher, whole=whole)
+    except AbsentError as error:
+        return Sdist(problems=(f"how it is built is not known: {error}",))
+    except (ArchiveError, RefusedError) as error:
+        return Sdist(problems=(f"its sdist could not be read: {error}",))
+    sdist = sdists.describe(archive)
+    if source.sha256:
+        fetcher.cache.write(kind, source.sha256, sdists.render_sdist(sdist))
+    return sdist
+
+
+def _read_sdist(source: File, fetcher: Fetcher, *, whole: bool) -> Archive:
+    if source.name.endswith(".zip"):
+        with fetcher.seekable(source.url) as file:
+            return read_archive(file, source.name, sdists.wanted)
+    with fetcher.stream(source.url, LARGEST_SDIST) as stream:
+        digested = _Digested(stream)
+        enough = _never if whole else languages.is_all_there
+        archive = read_archive(cast(IO[bytes], digested), source.name, sdists.wanted, enough)
+        if archive.whole and source.sha256 not in (None, digested.hexdigest()):
+            raise ArchiveError("it has another sha256 than the index says")
+        return archive
+
+
+def _never(name: str, texts: Mapping[str, str]) -> bool:  # noqa: ARG001 One of two alike.
+    return False
+
+
+class _Digested(io.RawIOBase):
+    """Passes a stream on and takes its digest."""
+
+    def __init__(self, stream: io.RawIOBase) -> None:
+        super().__init__()
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size) or b""
+        self._digest.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        """The digest of all of it, with what has not been read."""
+        while self.read(MEBIBYTE):
+            pass
+        return self._digest.hexdigest()
