@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from functools import cache
+from itertools import groupby
+from typing import Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from packaging.specifiers import Specifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -23,6 +25,8 @@ _BRANCHES = ("stable", "nightly", "trunk", "head", "master", "main", "develop")
 _PRERELEASES = ("alpha", "beta", "rc")
 _FINAL = len(_PRERELEASES)
 _SEGMENT = re.compile(r"([0-9]+)|([a-zA-Z]+)")
+_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)*")
+_LETTERS = {"a": "alpha", "b": "beta", "rc": "rc"}
 
 Numbers = Tuple[int, ...]
 #: From the first version on, and up to but without the second; None is without a bound.
@@ -91,6 +95,123 @@ def translate(specifier: SpecifierSet) -> Optional[str]:
     return "" if ranges == _ALL else ",".join(_render(one) for one in ranges)
 
 
+def label_of(version: Version, written: str) -> Optional[str]:
+    """How a recipe names a version that its file name writes so; None where Spack has no words.
+
+    Spack knows neither epochs nor local versions, and takes ``1.0a1`` for newer than ``1.0``, but
+    not ``1.0-alpha1``.
+    """
+    if version.epoch or version.local:
+        return None
+    if _NUMBERS.fullmatch(written) and Version(written) == version:
+        return written
+    label = ".".join(map(str, version.release))
+    if version.pre is not None:
+        label += f"-{_LETTERS[version.pre[0]]}{version.pre[1]}"
+    if version.post is not None:
+        label += f".post{version.post}"
+    return label if version.dev is None else f"{label}.dev{version.dev}"
+
+
+def newest_first(labels: Iterable[str]) -> List[str]:
+    """Sort versions as Spack does."""
+    return sorted(labels, key=_key, reverse=True)
+
+
+def covering(
+    wanted: Collection[str], labels: Iterable[str], free: Collection[str] = frozenset()
+) -> str:
+    """Select the ``wanted`` of the versions of a recipe, in as few and short ranges as can be.
+
+    Of those that are ``free`` it does not matter whether they are selected. What begins with the
+    oldest version or ends with the newest has no bound there; all other bounds lie between two
+    versions that are known. An empty text selects any.
+    """
+    wanted, free = frozenset(wanted), frozenset(free)
+    ordered = sorted(labels, key=_key)
+    texts = []
+    for inside, group in groupby(
+        range(len(ordered)), key=lambda one: ordered[one] in wanted or ordered[one] in free
+    ):
+        run = list(group)
+        hits = [position for position in run if ordered[position] in wanted]
+        if inside and hits:
+            first = 0 if run[0] == 0 else hits[0]
+            last = run[-1] if run[-1] == len(ordered) - 1 else hits[-1]
+            texts.append(_spanning(ordered, first, last))
+    return ",".join(texts)
+
+
+def _spanning(ordered: Sequence[str], first: int, last: int) -> str:
+    """The shortest text that selects all from the first up to the last, and no neighbour."""
+    before = ordered[first - 1] if first else None
+    after = ordered[last + 1] if last + 1 < len(ordered) else None
+    lower: str = ""
+    if before is not None:
+        older, newer = _key(before), _key(ordered[first])
+        prefixes = (one for one in _prefixes(ordered[first]) if older < _key(one) <= newer)
+        lower = next(prefixes, ordered[first])
+    if after is None:
+        return f"{lower}:" if lower else ""
+    for upper in (*_prefixes(ordered[last]), f"{ordered[last]}.0"):
+        texts = [f"{lower}:{upper}"]
+        if lower and f"{upper}.".startswith(f"{lower}."):
+            texts.insert(0, upper)
+        for text in texts:
+            if (
+                selects(text, ordered[first])
+                and selects(text, ordered[last])
+                and not selects(text, after)
+                and not (before is not None and selects(text, before))
+            ):
+                return text
+    return ",".join(f"={label}" for label in ordered[first : last + 1])
+
+
+def _prefixes(label: str) -> Iterator[str]:
+    """1, 1.5 and 1.5.2 of 1.5.2; what is not a number is not cut."""
+    numbers = _NUMBERS.match(label)
+    parts = numbers[0].split(".") if numbers else []
+    prefixes = [".".join(parts[: at + 1]) for at in range(len(parts))]
+    yield from (one for one in prefixes if one != label)
+    yield label
+
+
+def selects(text: str, label: str) -> bool:
+    """Whether Spack selects a version by a version list, which stands behind an ``@``.
+
+    ``spack.version.version_types.ClosedOpenRange``: from one version on, up to but without the one
+    that follows the other.
+    """
+    return not text or any(_selects(part, _key(label)) for part in text.split(","))
+
+
+@cache
+def _selects(part: str, key: Key) -> bool:
+    if part.startswith("="):
+        return key == _key(part[1:])
+    lower, colon, upper = part.partition(":")
+    if not colon:
+        upper = lower
+    return (not lower or _key(lower) <= key) and (not upper or key < _following(_key(upper)))
+
+
+def _following(key: Key) -> Key:
+    release, prerelease = key
+    if prerelease[0] != _FINAL:
+        number = prerelease[1] + 1 if len(prerelease) > 1 else 0
+        return release, (prerelease[0], number)
+    kind, number, word = release[-1]
+    if kind == 1:
+        return (*release[:-1], (1, number + 1, "")), prerelease
+    if kind == 2:
+        return (*release[:-1], (2, number + 1, "")), prerelease
+    if word.endswith("z"):
+        return (*release[:-1], (0, 0, f"{word}A")), prerelease
+    last = "a" if word[-1] == "Z" else chr(ord(word[-1]) + 1)
+    return (*release[:-1], (0, 0, word[:-1] + last)), prerelease
+
+
 def _parsed(labels: Iterable[str]) -> Dict[str, Version]:
     versions = {}
     for label in labels:
@@ -125,9 +246,14 @@ def _clause(clause: Specifier) -> Optional[Tuple[Range, ...]]:
     except InvalidVersion:  # Of ``===``, which compares text.
         return None
     release = version.release
-    if operator == "<" and version.is_prerelease and not _stripped(version).is_prerelease:
-        # ``<2.0a0`` and ``<2.0.dev0`` are how ``<2.0`` is written by those who fear pre-releases.
-        version = _stripped(version) if version.pre in (None, ("a", 0)) else version
+    if version.is_prerelease and version.post is None and operator not in ("==", "==="):
+        # It lies between the final versions just below its own: none is equal to it, and as a
+        # bound it divides them where its own does. ``<2.0a0`` and ``<2.0.dev0`` are even how
+        # ``<2.0`` is written by those who fear pre-releases.
+        if operator == "!=":
+            return _ALL
+        operator = {">": ">=", "<=": "<"}.get(operator, operator)
+        version = _stripped(version)
     if version != Version(".".join(map(str, release))):
         return None
     if operator == "==":
@@ -202,6 +328,7 @@ def _bound(release: Numbers) -> Key:
     return tuple((1, number, "") for number in release), (_FINAL,)
 
 
+@cache
 def _key(label: str) -> Key:
     """Order as Spack does: ``spack.version.version_types.parse_string_components``."""
     segments = _SEGMENT.findall(label)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from pyvarium.versions import Constraint, constraint, translate
+from pyvarium.versions import (
+    Constraint,
+    constraint,
+    covering,
+    label_of,
+    newest_first,
+    selects,
+    translate,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +46,17 @@ from pyvarium.versions import Constraint, constraint, translate
         (">=1.26,<3", "1.26:2"),
         (">=2,<1", None),
         ("<0", None),
-        (">=2.0rc1", None),
+        (">=2.0rc1", "2:"),
+        (">2.0rc1", "2:"),
+        ("<2.0rc1", ":1"),
+        ("<=2.0rc1", ":1"),
+        ("!=2.0rc1", ""),
+        ("~=2.1rc1", "2.1:2"),
+        ("==2.0rc1", None),
+        ("<1.5.post1.dev0", None),
         ("==1.0+local", None),
         (">=1!2", None),
         ("===any", None),
-        ("<2.0rc1", None),
     ],
 )
 def test_translations(specifier: str, text: Optional[str]) -> None:
@@ -56,7 +70,7 @@ def test_translations(specifier: str, text: Optional[str]) -> None:
         ("", [], Constraint("", (), True)),
         (">=1", ["main", "2.0", "0.9"], Constraint("1:", ("2.0",), True)),
         (">=1", ["2.0-rc1", "1.0"], Constraint("1:", ("1.0",), True)),
-        (">=2.0rc1", ["2.0-rc1", "1.0"], Constraint("=2.0-rc1", ("2.0-rc1",), False)),
+        (">=2.0rc1", ["2.0-rc1", "1.0"], Constraint("2:", ("2.0-rc1",), True)),
         (">=1", ["1.0.dev1", "1.0", "0.9"], Constraint("=1.0", ("1.0",), False)),
         ("==1.5", ["1.5.3", "1.5.0"], Constraint("=1.5.0", ("1.5.0",), True)),
         ("==2025.8.20", ["2025.08.20"], Constraint("=2025.08.20", ("2025.08.20",), True)),
@@ -137,3 +151,81 @@ def test_a_range_holds_for_versions_to_come(specifier: SpecifierSet, labels: Lis
 def _is_longer(specifier: SpecifierSet) -> bool:
     """A bound of four numbers lies between versions of three."""
     return any(clause.version.rstrip(".*").count(".") > 2 for clause in specifier)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "labels", "free", "text"),
+    [
+        ("2.1 2.0 1.0", "2.1 2.0 1.0", "", ""),
+        ("2.1 2.0", "2.1 2.0 1.9.5", "", "2:"),
+        ("1.9.5", "2.1.0 2.0 1.9.5", "", ":1"),
+        ("1.6 1.5.0", "2.0 1.6 1.5.0 1.4.9", "", "1.5:1"),
+        ("1.5.0 1.5.1", "1.6 1.5.1 1.5.0 1.4", "", "1.5"),
+        ("2.3.0", "2.3.1 2.3.0 2.2", "", "2.3.0"),
+        ("1.5", "1.5.1 1.5 1.4", "", "1.5:1.5.0"),
+        ("1.5", "1.5.1 1.5", "", ":1.5.0"),
+        ("1.5", "1.5.post1 1.5 1.4", "", "=1.5"),
+        ("2.0.0", "2.0.0 2.0.0-rc1", "", "2.0.0:"),
+        ("2.0-rc1", "2.0 2.0-rc1 1.0", "", "2.0-rc1"),
+        ("3.0 1.0", "3.0 2.0 1.0", "", ":1,3:"),
+        ("3.0 1.0", "3.0 2.0 1.0", "2.0", ""),
+        ("2.0", "4.0 3.0 2.0 1.0 0.9", "3.0 1.0", "2"),
+        ("2.0", "3.0 2.0 1.0 0.9", "3.0", "2:"),
+        ("2025.08.20", "2025.8.21 2025.08.20 2024.1", "", "2025.08.20"),
+    ],
+    ids=[
+        *("all", "newest", "oldest", "middle", "prefix", "one", "a-longer-one-follows"),
+        *("oldest-and-a-longer-one-follows", "post-release", "not-its-candidate"),
+        *("candidate", "gap", "free-gap", "free-neighbours", "free-to-the-end", "zeros"),
+    ],
+)
+def test_coverings(wanted: str, labels: str, free: str, text: str) -> None:
+    assert covering(wanted.split(), labels.split(), free.split()) == text
+
+
+ANY_LABELS = st.one_of(
+    RELEASES,
+    st.builds("{}{}{}".format, RELEASES, st.sampled_from(["-rc", ".post", "b"]), RELEASES),
+)
+
+
+@given(st.lists(st.tuples(ANY_LABELS, st.integers(0, 2)), unique_by=lambda one: one[0]))
+def test_a_covering_selects_what_is_wanted(rows: List[Tuple[str, int]]) -> None:
+    labels = [label for label, _ in rows]
+    wanted = [label for label, kind in rows if kind == 0]
+    free = [label for label, kind in rows if kind == 1]
+    assume(wanted)
+    text = covering(wanted, labels, free)
+    assert [label for label in labels if selects(text, label) and label not in free] == wanted
+
+
+@given(RELEASES, RELEASES, RELEASES)
+def test_selecting_follows_spacks_rule(lower: str, upper: str, label: str) -> None:
+    for text in (f"{lower}:", f":{upper}", f"{lower}:{upper}", lower, f"={lower}"):
+        assert selects(text, label) == spack_selects(text, label)
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("1.5.0", "1.5.0"),
+        ("2025.08.20", "2025.08.20"),
+        ("2.0a1", "2.0-alpha1"),
+        ("2.0.0rc2", "2.0.0-rc2"),
+        ("1.0-1", "1.0.post1"),
+        ("1.0.dev3", "1.0.dev3"),
+        ("1!2.0", None),
+        ("1.0+cu118", None),
+    ],
+)
+def test_labels(written: str, label: Optional[str]) -> None:
+    assert label_of(Version(written), written) == label
+
+
+def test_a_name_of_another_version_is_not_its_label() -> None:
+    assert label_of(Version("1.5"), "2.0") == "1.5"
+
+
+def test_spacks_order() -> None:
+    labels = ["1.0", "main", "2.0-rc1", "1.0.0", "2.0", "1.0a1", "1.0-alpha1"]
+    assert newest_first(labels) == "main 2.0 2.0-rc1 1.0.0 1.0a1 1.0 1.0-alpha1".split()
