@@ -34,6 +34,10 @@ class FileError(PyvariumError):
     """A file or directory cannot be read, locked or written."""
 
 
+class RecipeError(PyvariumError):
+    """A recipe cannot be made, or cannot be changed without touching the user's text."""
+
+
 def quoted(text: str) -> str:
     """A text of somebody else, short, in quotes, on one line and in ASCII, for a message."""
     return ascii(text if len(text) <= 80 else f"{text[:77]}...")
