@@ -11,13 +11,14 @@ a header of any size, and takes three times as long over the many files of a lar
 from __future__ import annotations
 
 import bz2
-import gzip
+import io
 import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
 from typing import (
     IO,
+    Any,
     BinaryIO,
     Callable,
     Dict,
@@ -127,7 +128,7 @@ def _zip_members(file: IO[bytes]) -> Iterator[Tuple[str, Callable[[int], bytes]]
 
 def _tar_members(file: IO[bytes], name: str) -> Iterator[Tuple[str, Callable[[int], bytes]]]:
     """POSIX.1-1988 (ustar) with what pax and GNU tar add for names that are long."""
-    with bz2.BZ2File(file) if name.endswith(".bz2") else gzip.GzipFile(fileobj=file) as stream:
+    with bz2.BZ2File(file) if name.endswith(".bz2") else _gunzipped(file) as stream:
         reader = _Reader(cast(BinaryIO, stream))
         long_name: Optional[str] = None
         long_size: Optional[int] = None
@@ -160,6 +161,45 @@ def _tar_members(file: IO[bytes], name: str) -> Iterator[Tuple[str, Callable[[in
                 raise ArchiveError(
                     f"it has a member of the unknown kind {kind.decode('latin-1')!a}"
                 )
+
+
+def _gunzipped(file: IO[bytes]) -> io.BufferedReader:
+    return io.BufferedReader(_Gunzipped(file), _CHUNK)
+
+
+class _Gunzipped(io.RawIOBase):
+    """As ``gzip``, in larger parts: small ones make threads wait for each other at every one."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self._member = zlib.decompressobj(wbits=31)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._member.eof:
+                self._left = self._left.lstrip(b"\0")  # Padding, as of a tape.
+                if not self._left:
+                    if not self._fill():
+                        return 0
+                    continue
+                self._member = zlib.decompressobj(wbits=31)
+            more = bool(self._left) or self._fill()
+            data = self._member.decompress(self._left, len(buffer))
+            self._left = self._member.unconsumed_tail or self._member.unused_data
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+            if not more and not self._member.eof:
+                raise EOFError("it ends early")
+
+    def _fill(self) -> bool:
+        self._left = self._file.read(_CHUNK) or b""
+        return bool(self._left)
 
 
 class _Reader:
