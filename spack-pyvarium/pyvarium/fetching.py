@@ -11,6 +11,7 @@ the index is told to its own host only and never printed.
 from __future__ import annotations
 
 import base64
+import functools
 import http.client
 import io
 import json
@@ -374,8 +375,15 @@ def reason_of(error: BaseException) -> str:
     return " ".join(str(reason).split()) or type(reason).__name__
 
 
+@functools.cache
+def _opener() -> urllib.request.OpenerDirector:
+    """As of ``urlopen``, which reads all certificates anew for each request."""
+    handler = urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    return urllib.request.build_opener(handler)
+
+
 def _open_url(request: urllib.request.Request, timeout: float) -> Any:
-    return urllib.request.urlopen(request, timeout=timeout)
+    return _opener().open(request, timeout=timeout)
 
 
 def _raise_for_status(code: int, url: str, *, last: bool) -> None:
