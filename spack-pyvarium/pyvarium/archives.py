@@ -13,6 +13,7 @@ from __future__ import annotations
 import bz2
 import io
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def read_archive(
                 texts[below] = data.decode("utf-8", "replace")
                 if enough(below, texts):
                     return Archive(tuple(sorted(names)), texts, whole=False)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, EOFError, zlib.error, struct.error, zipfile.BadZipFile) as error:
         raise ArchiveError(f"it is broken ({' '.join(str(error).split())})") from None
     except (
         RuntimeError,
@@ -104,6 +105,12 @@ def read_archive(
     ) as error:  # Of zipfile: encrypted, and others.
         raise ArchiveError(f"it cannot be read ({' '.join(str(error).split())})") from None
     return Archive(tuple(sorted(names)), texts)
+
+
+def check_zip_member(info: zipfile.ZipInfo) -> None:
+    """Refuse what ``zipfile`` decompresses at once, however large; raises ValueError."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("a member is not compressed as in other archives")
 
 
 def _below_directory(name: str) -> Optional[str]:
@@ -118,6 +125,7 @@ def _zip_members(file: IO[bytes]) -> Iterator[Tuple[str, Callable[[int], bytes]]
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if not info.is_dir():
+                check_zip_member(info)
 
                 def read(limit: int, info: zipfile.ZipInfo = info) -> bytes:
                     with archive.open(info) as member:

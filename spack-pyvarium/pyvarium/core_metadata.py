@@ -15,7 +15,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .distributions import headers
 from .errors import MetadataError, quoted
@@ -25,6 +25,8 @@ _EXTRA = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 #: The names of Project-URL that mean the home page, in the normalization of PEP 753.
 _HOME = ("homepage", "home", "repository", "source", "sourcecode", "github", "documentation")
 _LONGEST_SUMMARY = 512
+#: No number of a version is as long; Python refuses to read some that are.
+_ABSURD = re.compile(r"\d{100}")
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,10 @@ def parse_requirements(texts: Sequence[str], problems: List[str]) -> Tuple[Requi
     found: Dict[str, Requirement] = {}
     for text in texts:
         try:
+            if _ABSURD.search(text):
+                raise InvalidRequirement(text)
             requirement = Requirement(_one_line(text))
-        except (InvalidRequirement, RecursionError):
+        except (ValueError, RecursionError):
             problems.append(f"{quoted(text)} is not a requirement and was left out")
             continue
         found.setdefault(str(requirement), requirement)
@@ -84,8 +88,10 @@ def parse_requirements(texts: Sequence[str], problems: List[str]) -> Tuple[Requi
 
 def parse_requires_python(text: str, problems: List[str]) -> SpecifierSet:
     try:
+        if _ABSURD.search(text):
+            raise InvalidSpecifier(text)
         return SpecifierSet(text)
-    except InvalidSpecifier:
+    except ValueError:
         problems.append(f"it requires Python {quoted(text)}, which is no specifier")
         return SpecifierSet()
 
@@ -114,7 +120,7 @@ def parse_requires_txt(text: str, problems: List[str]) -> Tuple[Requirement, ...
 def _check_is_of(name: str, stated: str, project: str, version: Version) -> None:
     try:
         same = canonicalize_name(name) == project and Version(stated) == version
-    except InvalidVersion:
+    except ValueError:
         same = False
     if not name or not stated:
         raise MetadataError(f"{project} {version}: its metadata has no name or no version")
@@ -127,7 +133,7 @@ def _check_is_of(name: str, stated: str, project: str, version: Version) -> None
 def _is_complete(metadata_version: str, dynamic: Sequence[str]) -> bool:
     try:
         static = Version(metadata_version) >= Version("2.2")
-    except InvalidVersion:
+    except ValueError:
         return False
     return static and "requires-dist" not in {one.lower() for one in dynamic}
 

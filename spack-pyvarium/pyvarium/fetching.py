@@ -195,7 +195,7 @@ class Fetcher:
                 return self._whole(url)
             start, stop, size = found
             if not 0 <= start < stop == size or stop - start > TAIL:
-                raise FetchError(f"{url}: was answered by another part of it; try again")
+                raise RefusedError(f"{url}: was answered by another part of it; try again")
             try:
                 tail = _read_exactly(response, stop - start)
             except (OSError, http.client.HTTPException) as error:
@@ -251,7 +251,7 @@ class Fetcher:
             with self.open(url, {"Range": f"bytes={first}-{last - 1}"}) as response:
                 found = _content_range(response)
                 if found is None or found[:2] != (first, last):
-                    raise FetchError(f"{url}: was answered by another part of it; try again")
+                    raise RefusedError(f"{url}: was answered by another part of it; try again")
                 try:
                     return _read_exactly(response, last - first)
                 except (OSError, http.client.HTTPException) as error:
@@ -321,7 +321,7 @@ class Stream(io.RawIOBase):
             if self._position > self._limit:
                 raise self._too_large()
             if self._fetcher.clock() - self._started > DEADLINE:
-                raise FetchError(f"{self._url}: takes more than {DEADLINE:.0f} s; try again")
+                raise RefusedError(f"{self._url}: takes more than {DEADLINE:.0f} s; try again")
             return data
 
     def _resume(self, reason: str) -> None:
@@ -343,7 +343,7 @@ class Stream(io.RawIOBase):
         if found is not None and found[0] == self._position:
             return
         if found is not None or self._size != _length(self._response.headers):
-            raise FetchError(f"{self._url}: changed while it was fetched; try again")
+            raise RefusedError(f"{self._url}: changed while it was fetched; try again")
         skipped = 0
         while skipped < self._position:  # The server sends all of it again.
             part = self._response.read(min(_CHUNK, self._position - skipped))

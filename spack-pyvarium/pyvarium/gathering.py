@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import posixpath
+import struct
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -35,7 +36,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from . import languages, sdists
-from .archives import Archive, ArchiveError, read_archive
+from .archives import Archive, ArchiveError, check_zip_member, read_archive
 from .core_metadata import Metadata, parse_metadata
 from .errors import MetadataError, PyvariumError, quoted
 from .fetching import MEBIBYTE, AbsentError, Fetcher, NotFoundError, RefusedError
@@ -48,6 +49,12 @@ LARGEST_METADATA = 8 * MEBIBYTE
 LARGEST_SDIST = 1024 * MEBIBYTE
 #: How many wheels of a release are asked for its metadata before its sdist is.
 _MOST_WHEELS = 2
+
+#: What reading a wheel that is broken may raise.
+_BROKEN = (
+    *(OSError, EOFError, RuntimeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 #: Told of each release that is read: how many are, of how many, and which.
 Progress = Callable[[int, int, str], None]
@@ -245,9 +252,10 @@ def read_wheel(file: IO[bytes], name: str) -> Tuple[bytes, Tuple[str, ...]]:
             inside = [one for one in inside if one.count("/") == 1]
             if len(inside) != 1:
                 raise MetadataError(f"{name}: has no METADATA")
+            check_zip_member(archive.getinfo(inside[0]))
             with archive.open(inside[0]) as member:
                 data = member.read(LARGEST_METADATA + 1)
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except _BROKEN as error:
         said = " ".join(str(error).split())
         raise MetadataError(f"{name}: cannot be read ({said})") from None
     if len(data) > LARGEST_METADATA:

@@ -34,6 +34,8 @@ ACCEPT = (
 SDIST_SUFFIXES = (".tar.gz", ".tar.bz2", ".zip")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*", re.ASCII)
+#: No number of a version is as long; Python refuses to read some that are.
+_ABSURD = re.compile(r"\d{100}")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-~]+")
 #: What there is nothing to be said against, as nearly all are.
@@ -143,7 +145,7 @@ def _version(text: str) -> Version:
 @functools.lru_cache(maxsize=4096)
 def _specifier(text: str) -> SpecifierSet:
     try:
-        return SpecifierSet(text)
+        return SpecifierSet() if _ABSURD.search(text) else SpecifierSet(text)
     except InvalidSpecifier:
         return SpecifierSet()
 
@@ -159,8 +161,8 @@ def _is_wheel_or_sdist(name: str) -> bool:
 
 def _file(link: _Link, page: str, project: str) -> File:
     """Check a link; raises ValueError."""
-    if not _FILE_NAME.fullmatch(link.name):
-        raise ValueError("its name has characters that no file of an index has")
+    if not _FILE_NAME.fullmatch(link.name) or _ABSURD.search(link.name):
+        raise ValueError("its name is not as that of any file of an index")
     if link.name.endswith(".whl"):
         label, version = _split_wheel_name(link.name, project)
     else:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import io
 from typing import Any, Callable
 
-from .errors import PyvariumError
-
 #: The least that is fetched at a time, and the most in all.
 _LEAST = 32 << 10
 _MOST = 32 << 20
@@ -19,7 +17,7 @@ class RangeFile(io.RawIOBase):
     """Reads and seeks in a file of ``size`` bytes, of which the end is there already.
 
     ``fetch`` returns the bytes from the first number up to but without the second. An archive can
-    claim to have a directory of any size, so only so much is fetched; raises PyvariumError.
+    claim to have a directory of any size, so only so much is fetched; raises OSError beyond it.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int, tail: bytes) -> None:
@@ -63,6 +61,6 @@ class RangeFile(io.RawIOBase):
         last = min(max(stop, start + _LEAST), self._size - len(self._tail))
         self._fetched += last - start
         if self._fetched > _MOST:
-            raise PyvariumError(f"more than {_MOST} bytes of an archive are asked for; not read")
+            raise OSError(f"more than {_MOST} bytes of it are asked for")
         self._window = (start, self._fetch(start, last))
         return self._window[1][: stop - start]

@@ -2,6 +2,7 @@
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 import bz2
+import contextlib
 import gzip
 import io
 import tarfile
@@ -199,6 +200,14 @@ def test_what_is_no_zip(data: bytes, message: str) -> None:
     assert str(raised.value) == message
 
 
+def test_a_zip_that_is_compressed_otherwise() -> None:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("foo/setup.py", bytes(10 << 20))
+    with pytest.raises(ArchiveError, match="a member is not compressed as in other archives"):
+        read(raw.getvalue(), "foo.zip")
+
+
 @pytest.mark.parametrize(
     ("limit", "value", "message"),
     [
@@ -241,3 +250,13 @@ def test_no_bytes_do_harm(data: bytes) -> None:
                 read(one, name)
             except ArchiveError as error:
                 assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "zip", "tar.bz2"])
+@given(st.data())
+def test_no_changed_byte_does_harm(form: str, data: st.DataObject) -> None:
+    whole = bytearray({"tar.gz": tar, "zip": zipped, "tar.bz2": bzipped}[form](FILES))
+    for _ in range(data.draw(st.integers(1, 5))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ArchiveError):
+        read(bytes(whole), f"foo.{form}")

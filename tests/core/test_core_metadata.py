@@ -54,6 +54,7 @@ def test_all_that_is_used() -> None:
         (["Requires-Dist: ../x"], [], 1),
         (["Requires-Dist: a; python_version in 3"], [], 1),
         (["Requires-Dist: a; " + "(" * 3000], [], 1),
+        ([f"Requires-Dist: a>={'1' * 5000}"], [], 1),
         (["Requires: old"], [], 0),
         (["X-Other: y", "no colon"], [], 0),
     ],
@@ -61,7 +62,8 @@ def test_all_that_is_used() -> None:
 )
 def test_requirements(lines: List[str], requires: List[str], problems: int) -> None:
     found = parse(*lines)
-    assert ([str(one) for one in found.requires], len(found.problems)) == (requires, problems)
+    expected = [str(Requirement(one)) for one in requires]  # As this packaging spells them.
+    assert ([str(one) for one in found.requires], len(found.problems)) == (expected, problems)
 
 
 def test_a_requirement_that_is_none_is_shown_on_one_line() -> None:
@@ -76,6 +78,7 @@ def test_a_requirement_that_is_none_is_shown_on_one_line() -> None:
     [
         (">=3.9", ">=3.9", ()),
         ("", "", ()),
+        ("3." + "9" * 200, "", (f"it requires Python '3.{'9' * 75}...', which is no specifier",)),
         ("3.9+", "", ("it requires Python '3.9+', which is no specifier",)),
     ],
 )
@@ -158,6 +161,10 @@ def test_summaries(text: str, expected: str) -> None:
         (b"Name: bar\nVersion: 1.0\n", "foo 1.0: its metadata is of 'bar' '1.0'"),
         (b"Name: foo\nVersion: 2\n", "foo 1.0: its metadata is of 'foo' '2'"),
         (b"Name: foo\nVersion: one\n", "foo 1.0: its metadata is of 'foo' 'one'"),
+        (
+            b"Name: foo\nVersion: " + b"1" * 5000,
+            f"foo 1.0: its metadata is of 'foo' '{'1' * 77}...'",
+        ),
         (
             b"\nText.\n\nName: foo\nVersion: 1.0\n",
             "foo 1.0: its metadata has no name or no version",
