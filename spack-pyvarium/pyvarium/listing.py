@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from packaging.utils import canonicalize_name
+
 from .recipe import Existing, License, Listed
 from .releases import File, Project, Release
 from .versions import covering, label_of, newest_first
@@ -77,7 +79,7 @@ def _is_made(pypi: Optional[str], project: str, source: File, label: str) -> boo
     match = _SDIST.fullmatch(file)
     return (
         match is not None
-        and directory == project
+        and canonicalize_name(directory) == project
         and source.name == f"{match['stem']}-{label}{match['suffix']}"
     )
 

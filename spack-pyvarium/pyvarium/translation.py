@@ -34,10 +34,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from .cover import Claim, conditions
 from .errors import RecipeError
-from .evaluation import Asked, asked, excludes, implies
-from .grid import PLATFORMS, PYTHONS, Box, Cells, Condition, Grid, grid
+from .grid import PLATFORMS, PYTHONS, Cells, Condition, Grid, grid
 from .listing import homepage, licenses, listed, pypi_of, usable
+from .overlay import contradictions, inherited
 from .recipe import (
     BUILD,
     RUN,
@@ -287,7 +288,7 @@ class _Case:
             else:
                 pending.append(line)
         joined: Dict[Tuple[str, FrozenSet[str], Cells], SpecifierSet] = {}
-        inlined: Set[Tuple[str, str]] = set()
+        inlined: Set[Tuple[str, str, Cells]] = set()
         while pending:
             one, some = pending.pop(0)
             name = canonicalize_name(one.name)
@@ -305,8 +306,8 @@ class _Case:
                 if more is None:
                     reason = f"{self._recipe(name)} has no variant {other}"
                     yield Unsaid(str(one), reason, labels=(label,))
-                elif (name, other) not in inlined:
-                    inlined.add((name, other))
+                elif (name, other, some) not in inlined:
+                    inlined.add((name, other, some))
                     for each in more:
                         due = self._due_to(each, other)
                         if due is None:
@@ -361,69 +362,41 @@ class _Case:
     def _conditions(
         self, dependency: Dependency, extra: str, group: Sequence[_Need], base: Sequence[_Need]
     ) -> Iterator[Condition]:
-        needed: Dict[str, Cells] = {}
-        allowed: Dict[str, Cells] = {}
+        claims: Dict[str, Claim] = {}
         for label, release in self.releases.items():
             unread = dependency.types == BUILD and not release.build.known
             without = bool(extra) and extra not in _extras(release)
-            allowed[label] = self.grid.all if unread or without else ~self.supported[label]
-        for need in base:
-            allowed[need.label] |= need.cells
+            may = self.grid.all if unread or without else ~self.supported[label]
+            claims[label] = Claim(may=may)
         for need in group:
-            inherited = self._inherited(need)
-            allowed[need.label] |= need.cells | need.free | inherited
-            some = need.cells & self.supported[need.label] & ~inherited
-            needed[need.label] = needed.get(need.label, 0) | some
-        for need in base:
-            if need.label in needed:
-                needed[need.label] &= ~need.cells
-        natural: Dict[str, Cells] = defaultdict(int)
-        for need in group:
-            natural[need.label] |= need.cells
-        variants = (f"+{extra}",) if extra else ()
-        for box, sound, hits in _chosen(self.grid, needed, allowed, natural):
-            yield Condition(
-                covering(hits, self.labels, sound - hits),
-                variants,
-                box.platform,
-                box.target,
-                box.python,
+            already = self._inherited(need)
+            before = claims[need.label]
+            must = need.cells & self.supported[need.label] & ~already
+            claims[need.label] = Claim(
+                before.must | must,
+                before.may | need.cells | need.free | already,
+                before.said | need.cells,
             )
-
-    def _given(self, need: _Need) -> Iterator[Tuple[int, Asked]]:
-        """What the recipe that is extended asks of the same dependency, by cell."""
-        if self.existing is None:
-            return
-        dependencies = [
-            one
-            for one in self.existing.dependencies
-            if one.name == need.dependency.name and selects(one.when.versions, need.label)
-        ]
-        on = {*self.existing.enabled, *([f"+{need.extra}"] if need.extra else [])}
-        types = need.dependency.types[-1:]
-        for bit, cell in enumerate(self.grid.cells(self.grid.all) if dependencies else ()):
-            if need.cells >> bit & 1:
-                given = asked(dependencies, need.label, cell, on, types)
-                if need.dependency.name in given:
-                    yield bit, given[need.dependency.name]
+        for need in base:
+            one = claims[need.label]
+            claims[need.label] = replace(
+                one, must=one.must & ~need.cells, may=one.may | need.cells
+            )
+        variants = (f"+{extra}",) if extra else ()
+        return conditions(self.grid, claims, self.labels, variants)
 
     def _inherited(self, need: _Need) -> Cells:
-        """The cells where the recipe that is extended asks for no less already."""
-        wanted = need.dependency
-        return sum(
-            1 << bit
-            for bit, given in self._given(need)
-            if set(wanted.variants) <= given.variants and implies(given, wanted.versions)
+        if self.existing is None:
+            return 0
+        return inherited(
+            self.existing, self.grid, need.label, need.dependency, need.cells, need.extra
         )
 
     def _contradicted(self, need: _Need) -> Iterator[Unsaid]:
-        """That the recipe that is extended asks for what excludes this."""
-        wanted = need.dependency
-        for given in dict.fromkeys(given for _, given in self._given(need)):
-            if excludes(given, wanted.versions):
-                ranges = " and ".join(f"@{text}" for text in sorted(given.versions))
-                reason = f"the recipe that this one extends asks for {ranges}"
-                yield Unsaid(wanted.spec, reason, wanted.name, (need.label,))
+        if self.existing is not None:
+            yield from contradictions(
+                self.existing, self.grid, need.label, need.dependency, need.cells, need.extra
+            )
 
     def summed(self, unsaid: Sequence[Unsaid]) -> Tuple[Unsaid, ...]:
         """What is said of several versions in the same words, once."""
@@ -434,52 +407,6 @@ class _Case:
             replace(one, labels=tuple(labels), versions=covering(labels, self.labels))
             for one, labels in groups.items()
         )
-
-
-def _chosen(
-    some: Grid,
-    needed: Mapping[str, Cells],
-    allowed: Mapping[str, Cells],
-    natural: Mapping[str, Cells],
-) -> Iterator[Tuple[Box, FrozenSet[str], FrozenSet[str]]]:
-    """Boxes that together cover what is needed, with the versions that each may and must hold for.
-
-    The next is always the one that covers the most that is left, so that few are needed.
-    """
-    left = {label: cells for label, cells in needed.items() if cells}
-    candidates = {
-        box
-        for cells in {allowed[label] for label in left} | {natural[label] for label in left}
-        for box in some.boxes(cells & some.all)
-    }
-    profiles: Dict[Tuple[Cells, Cells], List[str]] = defaultdict(list)
-    for label in allowed:
-        profiles[left.get(label, 0), allowed[label]].append(label)
-    while any(cells for cells, _ in profiles):
-        best = max(
-            candidates,
-            key=lambda box: (
-                sum(
-                    bin(box.cells & cells).count("1") * len(labels)
-                    for (cells, free), labels in profiles.items()
-                    if not box.cells & ~free
-                ),
-                -box.words,
-                -len(box.python),
-                str(box),
-            ),
-        )
-        sound, hits = set(), set()
-        rest: Dict[Tuple[Cells, Cells], List[str]] = defaultdict(list)
-        for (cells, free), labels in profiles.items():
-            if not best.cells & ~free:
-                sound.update(labels)
-                if best.cells & cells:
-                    hits.update(labels)
-                    cells &= ~best.cells
-            rest[cells, free] += labels
-        profiles = rest
-        yield best, frozenset(sound), frozenset(hits)
 
 
 def version_range(specifier: SpecifierSet, known: Optional[Known]) -> Optional[str]:

@@ -5,24 +5,89 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from made_projects import NUMBERS, projects
-from pyvarium.evaluation import differences
-from pyvarium.recipe import Known
+from made_projects import NUMBERS, project, projects, release
+from pyvarium.evaluation import Score, asked, compare, differences
+from pyvarium.grid import Cell, Condition, grid, values_of
+from pyvarium.recipe import BUILD, Dependency, Known
 from pyvarium.releases import Project
 from pyvarium.translation import describe
+from pyvarium.versions import label_of
 
 
 @given(projects())
 @settings(max_examples=60, deadline=None)
-def test_round_trip(project: Project) -> None:
-    recipe = describe(project, ["x", "y"])
-    assert differences(project, recipe) == ()
+def test_round_trip(drawn: Project) -> None:
+    recipe = describe(drawn, ["x", "y"])
+    assert differences(drawn, recipe) == ()
+
+
+@given(projects())
+@settings(max_examples=40, deadline=None)
+def test_round_trip_of_builds(drawn: Project) -> None:
+    """By name: what is needed to build is there, also where it is needed to run."""
+    recipe = describe(drawn)
+    passed_over = {"py-foo", *(one.name for one in recipe.unsaid)}
+    for one in drawn.releases:
+        label = label_of(one.version, one.source.label)
+        if not one.build.known or label not in {one.label for one in recipe.versions}:
+            continue
+        cells = grid([one.requires_python], [])
+        for cell in cells.cells(cells.all):
+            if not one.requires_python.contains(cell.python):
+                continue
+            values = {**values_of(cell), "extra": ""}
+            required = {
+                f"py-{each.name}"
+                for each in (*one.build.requires, *one.requires)
+                if each.marker is None or each.marker.evaluate(values)
+            }
+            found = asked(recipe.dependencies, label or "", cell).keys() - {"python"}
+            expected = required | set(one.build.languages)
+            assert found - passed_over == expected - passed_over
+
+
+def test_differences_are_found() -> None:
+    made_of = project(release("1.0", ["bar>=1"], ">=3.14"))
+    other = describe(project(release("1.0", ["baz"], ">=3.14")))
+    found = differences(made_of, other)
+    assert {(one.name, one.expected, one.found) for one in found} == {
+        ("py-bar", ">=1", "none"),
+        ("py-baz", "none", "any"),
+    }
+
+
+CELLS = [Cell("3.9.0", "linux", "x86_64"), Cell("3.12.0", "darwin", "aarch64")]
+OURS = [
+    Dependency("py-a", "1:"),
+    Dependency("py-b", when=Condition(platform="linux")),
+    Dependency("py-c"),
+    Dependency("py-d", types=BUILD),
+    Dependency("py-x", when=Condition(variants=("+x",))),
+]
+THEIRS = [
+    Dependency("python", "3.8:"),
+    Dependency("py-a", "1.0:"),
+    Dependency("py-b", "2:", types=("run",)),
+    Dependency("py-e", types=("run",)),
+    Dependency("py-d", "2:", types=BUILD),
+    Dependency("py-e", types=BUILD),
+]
+
+
+def test_scores() -> None:
+    """Of 5 and 6 pairs 3 have the same name, and 2 the same range, in other words."""
+    score = compare(OURS, THEIRS, ["1.0"], CELLS)
+    assert score == Score(found=5, expected=6, common=3, equal=2)
+    assert (score.precision, score.recall) == (3 / 5, 3 / 6)
+    assert (score.name_f1, score.range_f1) == (6 / 11, 4 / 11)
+    assert compare(OURS, THEIRS, ["1.0"], CELLS, build_only=True) == Score(2, 2, 2, 0)
+    assert compare(OURS, OURS, ["1.0", "2.0"], CELLS) == Score(10, 10, 10, 10)
 
 
 def baz_inlined(project: str, extra: str) -> Optional[Tuple[Requirement, ...]]:
@@ -32,10 +97,10 @@ def baz_inlined(project: str, extra: str) -> Optional[Tuple[Requirement, ...]]:
 
 @given(projects(), st.lists(NUMBERS, unique=True, min_size=1, max_size=6))
 @settings(max_examples=40, deadline=None)
-def test_round_trip_with_known_recipes(project: Project, versions: list) -> None:
+def test_round_trip_with_known_recipes(drawn: Project, versions: List[str]) -> None:
     known = {
         "bar": Known("bar-of-old", versions=tuple(versions)),
         "baz": Known("py-baz", frozenset(), tuple(versions)),
     }
-    recipe = describe(project, ["x", "y"], known.get, baz_inlined)
-    assert differences(project, recipe, known.get, baz_inlined) == ()
+    recipe = describe(drawn, ["x", "y"], known.get, baz_inlined)
+    assert differences(drawn, recipe, known.get, baz_inlined) == ()

@@ -217,6 +217,14 @@ def test_an_extra_of_a_dependency(named: Any, expected: List[str], problems: Lis
     assert unsaid(one, named=named, requirements_of=inlined) == problems
 
 
+def test_an_extra_that_is_asked_for_twice_is_inlined_for_both() -> None:
+    one = release("1.0", ["bar[fast]; os_name == 'nt'", "bar[fast]; os_name == 'posix'"])
+    known = {"bar": Known("py-bar"), "other": Known("py-other"), "uvloop": Known("py-uvloop")}
+    assert [
+        line for line in said(one, named=known.get, requirements_of=inlined) if "uvloop" in line
+    ] == ["py-uvloop when platform=darwin", "py-uvloop when platform=linux"]
+
+
 def test_missing() -> None:
     one = release("1.0", ["bar[x]", "bar[y]", "baz", "ninja"], build=["setuptools"])
     known = {"baz": Known("py-baz"), "setuptools": Known("py-setuptools")}
