@@ -87,13 +87,11 @@ def with_generated(text: str, recipe: Recipe) -> str:
 
 def generated(recipe: Recipe) -> str:
     """What is ours in the class, with the marks around it."""
-    blocks: List[List[str]] = [
-        [
-            BEGIN,
-            f"# Made by `spack pyvarium recipe create {recipe.project}`. What stands between the",
-            f"# marks is made anew by `spack pyvarium recipe update {recipe.project}`.",
-        ]
-    ]
+    made = (
+        f"Made by 'spack pyvarium recipe create {recipe.project}'. What stands between the marks"
+        f" is made anew by 'spack pyvarium recipe update {recipe.project}'."
+    )
+    blocks = [[BEGIN, *_comment(made)]]
     if recipe.repo is None:
         blocks.append(
             [
