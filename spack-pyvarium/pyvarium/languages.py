@@ -46,10 +46,8 @@ _CMAKE: Mapping[str, str] = {
 }
 #: Crates with which a build script compiles what is not Rust.
 _CRATES: Mapping[str, Tuple[str, ...]] = {
-    "cc": ("c",),
     "cmake": ("c", "cxx"),
     "cxx-build": ("cxx",),
-    "autotools": ("c",),
 }
 _BY_ARGUMENT: Mapping[str, str] = {
     "cffi_modules": "c",
@@ -66,6 +64,7 @@ _PURE = ("flit_core", "flit", "flit_scm", "uv_build", "whey")
 _MOST_TEXT = 256 << 10
 _HEAD = 8 << 10
 _MOST_CALLS = 200
+_MOST_SCRIPTS = 200
 
 Found = Set[str]
 
@@ -73,10 +72,10 @@ Found = Set[str]
 def wanted(name: str) -> int:
     """How much of a file of an sdist is needed to tell."""
     base = posixpath.basename(name)
-    if base in ("meson.build", "CMakeLists.txt", "Cargo.toml", "setup.py"):
+    if base in ("meson.build", "CMakeLists.txt", "Cargo.toml", "setup.py", "setup_package.py"):
         return _MOST_TEXT
     if base.endswith(".py") and name.count("/") <= 1 and not _ASIDE.match(name):
-        return _MOST_TEXT if name.count("/") == 0 or base.startswith("setup") else 0
+        return _MOST_TEXT if name.count("/") == 0 or base.startswith(("setup", "build")) else 0
     return _HEAD if base.endswith(".pyx") and not _ASIDE.match(name) else 0
 
 
@@ -162,7 +161,7 @@ def _hooks(archive: Archive, names: Iterable[str]) -> Found:
 
 def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]) -> Found:
     found: Found = set()
-    scripts = [parse_script(text) for text in _scripts(archive)]
+    scripts = list(itertools.islice(_scripts(archive, needed), _MOST_SCRIPTS))
     if scripts:
         found |= _script(archive, scripts)
         words = archive.texts.get("setup.py", "").lower()
@@ -178,6 +177,8 @@ def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]
                     break
         if "meson" in needed and "meson.build" in archive.texts:
             found |= _meson(archive, "")
+    if "extension-helpers" in needed:  # It makes an extension of all that is of Cython.
+        found |= _by_suffix([one for one in archive.names if _is_own_cython(one)], archive)
     modules = _at(pyproject, "tool", "setuptools", "ext-modules")
     for module in modules if isinstance(modules, list) else ():
         sources = _at(module, "sources")
@@ -191,23 +192,26 @@ def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]
     return found
 
 
-def _scripts(archive: Archive) -> Iterator[str]:
-    """setup.py, the modules beside it that it takes parts from, and those of numpy.distutils."""
-    if "setup.py" not in archive.texts:
-        return
+def _scripts(archive: Archive, needed: Set[str]) -> Iterator[Script]:
+    """setup.py, the modules beside it that it takes parts from, and those of its packages.
+
+    These are of numpy.distutils or extension-helpers, which run them all.
+    """
     seen: Set[str] = set()
-    waiting = ["setup.py"]
-    if "numpy.distutils" in archive.texts["setup.py"]:
-        others = (one for one in sorted(archive.texts) if one.endswith("/setup.py"))
-        waiting += [one for one in others if not _ASIDE.match(one)]
+    waiting = ["setup.py"] if "setup.py" in archive.texts else []
+    inner = ["/setup_package.py"] if "extension-helpers" in needed else []
+    if "numpy.distutils" in archive.texts.get("setup.py", ""):
+        inner.append("/setup.py")
+    others = (one for one in sorted(archive.texts) if one.endswith(tuple(inner)))
+    waiting += [one for one in others if not _ASIDE.match(one)]
     while waiting:
         name = waiting.pop(0)
         if name in seen:
             continue
         seen.add(name)
-        text = archive.texts[name]
-        yield text
-        for module in parse_script(text).imports:
+        script = parse_script(archive.texts[name])
+        yield script
+        for module in script.imports:
             path = module.replace(".", "/")
             for one in (f"{path}.py", f"{path}/__init__.py", f"{path.partition('/')[0]}.py"):
                 if one in archive.texts and one not in seen:
@@ -251,6 +255,10 @@ def _by_suffix(names: Iterable[str], archive: Archive) -> Found:
     ):
         found.add("cxx")
     return found
+
+
+def _is_own_cython(name: str) -> bool:
+    return name.endswith(".pyx") and not _ASIDE.match(name)
 
 
 def _is_cxx(text: str) -> bool:
@@ -339,8 +347,8 @@ def _calls(text: str, function: str) -> Iterator[str]:
 
 
 def _rust(archive: Archive) -> Found:
-    """Rust, and what its build scripts compile besides."""
-    found: Found = {"rust"}
+    """Rust, which links by the C compiler, and what its build scripts compile besides."""
+    found: Found = {"rust", "c"}
     for name, text in archive.texts.items():
         if posixpath.basename(name) != "Cargo.toml" or _ASIDE.match(name):
             continue

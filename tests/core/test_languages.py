@@ -156,6 +156,14 @@ SETUPTOOLS_CASES: Dict[str, Tuple[Dict[str, str], str, str]] = {
         "numpy",
         "c fortran",
     ),
+    "extension-helpers": (
+        {"pyproject.toml": "[tool.extension-helpers]\nuse_extension_helpers = true",
+         "a/b/setup_package.py": "def get_extensions(): return Extension('a', ['a.pyx'])",
+         "a/tests/setup_package.py": "Extension('b', ['b.cpp'])"},
+        "extension-helpers",
+        "c",
+    ),
+    "extension-helpers-alone": ({"a/b.pyx": "x", "c.cpp": ""}, "extension-helpers", "c"),
     "f2py": ({"setup.py": "Extension('a', sources=['a.pyf', 'b.f90'])"}, "numpy", "c fortran"),
     "cffi": ({"setup.py": "setup(cffi_modules=['b.py:f'])"}, "cffi", "c"),
     "mypyc-on-demand": (
@@ -166,10 +174,10 @@ SETUPTOOLS_CASES: Dict[str, Tuple[Dict[str, str], str, str]] = {
     "rust": (
         {"setup.py": "setup(rust_extensions=[RustExtension('a')])", "Cargo.toml": ""},
         "setuptools-rust",
-        "rust",
+        "c rust",
     ),
     "rust-declared": (
-        {"pyproject.toml": "[[tool.setuptools-rust.ext-modules]]\ntarget = 'a'"}, "", "rust",
+        {"pyproject.toml": "[[tool.setuptools-rust.ext-modules]]\ntarget = 'a'"}, "", "c rust",
     ),
     "cmake": (
         {"setup.py": "setup(ext_modules=[CMakeExtension('a')])",
@@ -202,15 +210,18 @@ def test_setuptools(backend: str, files: Dict[str, str], requires: str, expected
 
 
 OTHERS: Dict[str, Tuple[str, Dict[str, str], str]] = {
-    "maturin": ("maturin", {"Cargo.toml": "[package]"}, "rust"),
-    "maturin-cc": ("maturin", {"Cargo.toml": "[build-dependencies]\ncc = '1'"}, "c rust"),
+    # rustc links by the C compiler.
+    "maturin": ("maturin", {"Cargo.toml": "[package]"}, "c rust"),
+    "maturin-cmake": (
+        "maturin", {"Cargo.toml": "[build-dependencies]\ncmake = '1'"}, "c cxx rust",
+    ),
     "workspace": (
         "maturin",
         {"Cargo.toml": "[workspace]", "src/rust/x/Cargo.toml": "[build-dependencies]\ncc = '1'",
          "vendor/y/Cargo.toml": "[build-dependencies]\ncmake = '1'"},
         "c rust",
     ),
-    "broken-cargo": ("maturin", {"Cargo.toml": "["}, "rust"),
+    "broken-cargo": ("maturin", {"Cargo.toml": "["}, "c rust"),
     "flit": ("flit_core.buildapi", {"a.c": "", "setup.py": "Extension('a', ['a.c'])"}, ""),
     "hatch": ("hatchling.build", {"a.c": "", "setup.py": "Extension('a', ['a.c'])"}, ""),
     "hatch-hook": (
