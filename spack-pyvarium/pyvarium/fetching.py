@@ -11,11 +11,13 @@ the index is told to its own host only and never printed.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.client
 import io
 import json
 import re
+import shutil
 import ssl
 import tempfile
 import time
@@ -176,6 +178,16 @@ class Fetcher:
             raise self._absent(url)
         return Stream(self, url, limit, dict(headers or {}))
 
+    def download(self, url: str, limit: int) -> IO[bytes]:
+        """All of a file as a temporary one, which whoever reads it closes; raises FetchError."""
+        with contextlib.ExitStack() as on_error:
+            file = on_error.enter_context(tempfile.TemporaryFile())
+            with self.stream(url, limit) as stream:
+                shutil.copyfileobj(stream, file, MEBIBYTE)
+            file.seek(0)
+            on_error.pop_all()
+            return file
+
     def seekable(self, url: str) -> IO[bytes]:
         """A file of which only the parts that are read are fetched, if the server can do that.
 
@@ -188,11 +200,13 @@ class Fetcher:
         except RefusedError as error:
             if isinstance(error, NotFoundError):
                 raise
-            return self._whole(url)  # Of a server that refuses to count from the end.
+            return self.download(
+                url, LARGEST_WHEEL
+            )  # Of a server that refuses to count from the end.
         with response:
             found = _content_range(response)
             if found is None:
-                return self._whole(url)
+                return self.download(url, LARGEST_WHEEL)
             start, stop, size = found
             if not 0 <= start < stop == size or stop - start > TAIL:
                 raise RefusedError(f"{url}: was answered by another part of it; try again")
@@ -236,15 +250,6 @@ class Fetcher:
             # Not sent along where the host redirects to another one.
             request.add_unredirected_header("Authorization", self._login.authorization)
         return request
-
-    def _whole(self, url: str) -> IO[bytes]:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 Whoever reads it closes it.
-        with self.stream(url, LARGEST_WHEEL) as stream:
-            while True:
-                data = stream.read(MEBIBYTE)
-                if not data:
-                    return file
-                file.write(data)
 
     def _range(self, url: str, first: int, last: int) -> bytes:
         for attempt in range(1, ATTEMPTS + 1):

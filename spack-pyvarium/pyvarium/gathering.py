@@ -29,6 +29,7 @@ from typing import (
     Sequence,
     Set,
     Tuple,
+    Union,
     cast,
 )
 
@@ -300,15 +301,23 @@ def _fetch_sdist(source: File, fetcher: Fetcher, *, whole: bool) -> Sdist:
 
 def _read_sdist(source: File, fetcher: Fetcher, *, whole: bool) -> Archive:
     if source.name.endswith(".zip"):
-        with fetcher.seekable(source.url) as file:
+        # Its directory is at its end, and what is wanted all over it.
+        with fetcher.download(source.url, LARGEST_SDIST) as file:
+            _check_digest(_Digested(file), source)
+            file.seek(0)
             return read_archive(file, source.name, sdists.wanted)
     with fetcher.stream(source.url, LARGEST_SDIST) as stream:
         digested = _Digested(stream)
         enough = _never if whole else languages.is_all_there
         archive = read_archive(cast(IO[bytes], digested), source.name, sdists.wanted, enough)
-        if archive.whole and source.sha256 not in (None, digested.hexdigest()):
-            raise ArchiveError("it has another sha256 than the index says")
+        if archive.whole:
+            _check_digest(digested, source)
         return archive
+
+
+def _check_digest(digested: _Digested, source: File) -> None:
+    if source.sha256 not in (None, digested.hexdigest()):
+        raise ArchiveError("it has another sha256 than the index says")
 
 
 def _never(name: str, texts: Mapping[str, str]) -> bool:  # noqa: ARG001 One of two alike.
@@ -318,7 +327,7 @@ def _never(name: str, texts: Mapping[str, str]) -> bool:  # noqa: ARG001 One of 
 class _Digested(io.RawIOBase):
     """Passes a stream on and takes its digest."""
 
-    def __init__(self, stream: io.RawIOBase) -> None:
+    def __init__(self, stream: Union[IO[bytes], io.RawIOBase]) -> None:
         super().__init__()
         self._stream = stream
         self._digest = hashlib.sha256()
