@@ -93,13 +93,14 @@ def test_no_text_of_an_index_becomes_code(
         release("2.0", file=file or " ", build=requires),
         release("1.0", sha256=sha256, **named),
     ]
-    text = render(describe(project(newest, *strange)))
+    recipe = describe(project(newest, *strange))
+    text = render(recipe)
     text.encode()
     said = statements(text)
     assert said[:2] == ["homepage", "pypi"]
     assert [one for one in said if one == "version"] == ["version"]
     assert max(map(len, text.splitlines())) <= 99
-    assert text.count("# pyvarium: begin\n") == text.count("# pyvarium: end\n") == 1
+    assert with_generated(text, recipe) == text
 
 
 @given(projects())
