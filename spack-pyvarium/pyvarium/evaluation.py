@@ -315,7 +315,7 @@ def compare(
     labels: Iterable[str],
     cells: Sequence[Cell],
     build_only: bool = False,
-    left_out: Collection[str] = ("python", *LANGUAGES),
+    left_out: Collection[str] = ("python", "python-venv", *LANGUAGES),
     enabled: Collection[str] = (),
 ) -> Score:
     """Compare what two recipes ask for to run, or only to build, over versions and cells.
