@@ -295,7 +295,7 @@ class _Case:
             known = known_recipe(name, self.named)
             if one.url is not None:
                 reason = "names its own source, which a recipe cannot take"
-                yield Unsaid(str(one), reason, self._recipe(name), (label,))
+                yield Unsaid(f"{one.name} @ {one.url}", reason, self._recipe(name), (label,))
                 continue
             variants = set()
             for other in map(canonicalize_name, one.extras):

@@ -239,7 +239,7 @@ def test_missing() -> None:
         ("bar; platform_release >= '5'", 'bar; platform_release >= "5": no condition of Spack\'s'),
         ("bar>=1!2", "bar>=1!2: no range of Spack's"),
         ("bar===any", "bar===any: no range of Spack's"),
-        ("bar @ https://x.org/bar.zip", "bar@ https://x.org/bar.zip: names its own source,"),
+        ("bar @ https://x.org/bar.zip", "bar @ https://x.org/bar.zip: names its own source,"),
         ("bar>=2,<1", "bar<1,>=2: no range of Spack's"),
         ("bar; os_name == 'nt'", "py-bar: is needed on Windows only, and there is no recipe"),
     ],
@@ -248,7 +248,7 @@ def test_what_cannot_be_said(requirement: str, expected: str) -> None:
     one = release("1.0", [requirement])
     assert said(one) == []
     (text,) = unsaid(one)
-    assert text.replace("bar @ ", "bar@ ").startswith(expected)
+    assert text.startswith(expected)
     assert describe(project(one)).problems == (text,)
 
 
