@@ -69,7 +69,8 @@ _RESERVED = frozenset(
 _BY_BASE_CLASS = frozenset(("pip", "wheel"))
 _LEGACY = (Requirement("setuptools"),)
 
-Line = Union[Tuple[Requirement, Cells], Unsaid]
+#: A requirement and the cells where it holds, or why that cannot be said.
+_Line = Union[Tuple[Requirement, Cells], Unsaid]
 
 
 def describe(
@@ -198,7 +199,7 @@ class _Case:
         cells: Dict[str, Cells] = defaultdict(int)
         for need in needs:
             if need.project and known_recipe(need.project, self.named) is None:
-                cells[need.dependency.name] |= need.cells
+                cells[need.dependency.name] |= need.cells & self.supported[need.label]
         windows = self.grid.on("windows")
         return frozenset(name for name, some in cells.items() if not some & ~windows)
 
@@ -234,7 +235,7 @@ class _Case:
 
     def _lines(
         self, label: str, release: Release, extra: str, within: Cells, seen: FrozenSet[str]
-    ) -> Iterator[Union[Tuple[Requirement, Cells], Unsaid]]:
+    ) -> Iterator[_Line]:
         """What a release requires: with an extra, but not without it, or with none."""
         for one in release.requires:
             name = canonicalize_name(one.name)
@@ -256,9 +257,7 @@ class _Case:
             return some
         return some & ~(self.grid.holding(requirement.marker) or 0)
 
-    def _build_lines(
-        self, label: str, release: Release
-    ) -> Iterator[Union[Tuple[Requirement, Cells], Unsaid]]:
+    def _build_lines(self, label: str, release: Release) -> Iterator[_Line]:
         requires = release.build.requires
         if not requires and release.build.backend.startswith("setuptools.build_meta"):
             requires = _LEGACY
@@ -276,7 +275,7 @@ class _Case:
     def _said(
         self,
         label: str,
-        lines: Iterable[Union[Tuple[Requirement, Cells], Unsaid]],
+        lines: Iterable[_Line],
         types: Tuple[str, ...],
         extra: str,
     ) -> Iterator[Union[_Need, Unsaid]]:
@@ -291,6 +290,8 @@ class _Case:
         inlined: Set[Tuple[str, str, Cells]] = set()
         while pending:
             one, some = pending.pop(0)
+            if not some & self.supported[label]:
+                continue
             name = canonicalize_name(one.name)
             known = known_recipe(name, self.named)
             if one.url is not None:

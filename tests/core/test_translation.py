@@ -252,6 +252,11 @@ def test_what_cannot_be_said(requirement: str, expected: str) -> None:
     assert describe(project(one)).problems == (text,)
 
 
+def test_what_cannot_be_said_of_other_pythons_does_not_matter() -> None:
+    requires = ["bar>=1!2; python_version < '3.8'", "pywin32; python_version < '3.8'"]
+    assert unsaid(release("1.0", requires, python=">=3.8")) == []
+
+
 @pytest.mark.parametrize(
     ("specifier", "versions", "expected"),
     [
