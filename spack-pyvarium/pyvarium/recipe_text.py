@@ -32,6 +32,8 @@ _LIBRARIES = (
     " Add them below the mark at the end."
 )
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_REPO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _BUILT_IN = "spack_repo.builtin.build_systems.python"
 
 _HEADER = """\
@@ -49,7 +51,10 @@ _HEADER = """\
 
 
 def render(recipe: Recipe) -> str:
-    """The whole of a new ``package.py``."""
+    """The whole of a new ``package.py``; raises RecipeError."""
+    if not _NAME.fullmatch(recipe.name) or not _REPO.fullmatch(recipe.repo or "builtin"):
+        where = f" of repo {recipe.repo!r}" if recipe.repo else ""
+        raise RecipeError(f"recipe {recipe.name!r}{where}: is no name of Spack's; rename it")
     name = class_name(recipe.name)
     if recipe.repo is None:
         base, imports = "PythonPackage", f"from {_BUILT_IN} import PythonPackage"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import pytest
 from hypothesis import given, settings
@@ -251,3 +251,11 @@ def test_a_name_from_a_repo_cannot_become_code() -> None:
     known = {"bar": Known('py-bar", when="@1:')}
     with pytest.raises(RecipeError, match="cannot stand in a directive"):
         render(describe(project(release("1.0", ["bar"])), named=known.get))
+
+
+@pytest.mark.parametrize(
+    ("name", "repo"), [("py-a\nimport os", None), ("py-a", "b import c; d"), ("", None)]
+)
+def test_a_recipe_that_spack_could_not_name(name: str, repo: Optional[str]) -> None:
+    with pytest.raises(RecipeError, match="is no name of Spack's"):
+        render(replace(RECIPE, name=name, repo=repo))
