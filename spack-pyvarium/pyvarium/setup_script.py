@@ -33,6 +33,8 @@ _NOT_SOURCES = (
     *("package_data", "exclude_package_data", "data_files", "scripts", "depends"),
     *("classifiers", "description", "long_description", "keywords", "include_dirs"),
 )
+#: What is only said of C++, as the language of an extension or to a compiler.
+_CXX = re.compile(r"c\+\+\Z|[-/]std[=:](c|gnu)\+\+", re.IGNORECASE)
 _SOURCE = re.compile(
     r"\.(c|cc|cpp|cxx|c\+\+|C|m|mm|cu|pyx|pyf|src|f|for|f77|f90|f95|f03|f08|F|F90)$"
 )
@@ -80,10 +82,6 @@ def _read(tree: ast.Module) -> Script:
             name = _called(node)
             if _MAKES_EXTENSION.search(name) and id(node) not in guarded:
                 compiles.add(name)
-            cxx = cxx or any(
-                one.arg == "language" and _constant(one.value) in ("c++", "cpp", "cxx", "C++")
-                for one in node.keywords
-            )
             if name == "setup":
                 for key, value in _arguments(node, assigned):
                     if key == "setup_requires":
@@ -103,7 +101,10 @@ def _read(tree: ast.Module) -> Script:
                     skipped.update(id(one) for one in ast.walk(value_node))
     for node in ast.walk(tree):
         text = _constant(node)
-        if text is not None and id(node) not in skipped and _SOURCE.search(text):
+        if text is None or id(node) in skipped:
+            continue
+        cxx = cxx or bool(_CXX.match(text))
+        if _SOURCE.search(text):
             sources.add(text)
     return Script(
         tuple(requires),

@@ -91,6 +91,12 @@ def test_what_is_compiled(text: str, compiles: str, sources: str) -> None:
         ("Extension('a', ['a.pyx'], language='c++')", True),
         ("Extension('a', ['a.pyx'], language='c')", False),
         ("Extension('a', ['a.pyx'])", False),
+        ("data = {'a': {'language': 'c++'}}", True),
+        ("extension.language = 'c++'", True),
+        ("extra_compile_args = ['-std=c++17']", True),
+        ("extra_compile_args = ['-std=c99']", False),
+        ("setup(classifiers=['Programming Language :: C++'])", False),
+        ("setup(keywords=['c++'])", False),
     ],
 )
 def test_cxx(text: str, cxx: bool) -> None:
