@@ -80,6 +80,7 @@ def fetch_project(
     files, problems = _fetch_files(project, fetcher)
     chosen = _choose(project, files, versions, fetcher.index)
     releases: Dict[int, Release] = {}
+    left_out: Dict[int, str] = {}
     with ThreadPoolExecutor(fetcher.connections) as pool:
         pending = {
             pool.submit(_fetch_release, project, one, fetcher): at for at, one in enumerate(chosen)
@@ -91,7 +92,7 @@ def fetch_project(
                 try:
                     releases[at] = future.result()
                 except (MetadataError, RefusedError) as error:
-                    problems.append(f"{version} is left out: {error}")
+                    left_out[at] = f"{version} is left out: {error}"
                 progress(done, len(chosen), f"{project} {version}")
         except BaseException:
             for future in pending:
@@ -99,9 +100,10 @@ def fetch_project(
             raise
     if not releases:
         raise ReleasesError(
-            f"{project}: has no release with metadata that can be used ({sorted(problems)[-1]});"
+            f"{project}: has no release with metadata that can be used ({left_out[0]});"
             " ask for other versions"
         )
+    problems += [left_out[at] for at in sorted(left_out)]
     if fetcher.cache.failure is not None:
         problems.append(f"nothing was cached: {fetcher.cache.failure}")
     return Project(project, tuple(releases[at] for at in sorted(releases)), tuple(problems))

@@ -274,6 +274,13 @@ def test_one_bad_release_stops_no_other(bad: bytes, problem: str) -> None:
     )
 
 
+def test_what_is_left_out_is_told_newest_first() -> None:
+    project = fetch(index_with(*[b"x"] * 4, sdist(version="5.0"), *[b"x"] * 4))
+    assert [one.partition(" ")[0] for one in project.problems] == (
+        "9.0 8.0 7.0 6.0 4.0 3.0 2.0 1.0".split()
+    )
+
+
 def test_a_file_that_is_refused_stops_no_other() -> None:
     index = index_with(sdist(), sdist(version="2.0"))
     del index.files["https://index.example/files/foo-2.0.tar.gz"]
