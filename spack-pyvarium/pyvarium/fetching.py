@@ -91,9 +91,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Login:
-    """What a host is told to let us in."""
+    """What an origin, a scheme and a host, is told to let us in."""
 
-    host: str
+    origin: Tuple[str, str]
     authorization: str
 
 
@@ -120,7 +120,7 @@ def split_login(url: str) -> Tuple[str, Optional[Login]]:
     if not at:
         return plain, None
     pair = ":".join(unquote(one) for one in (user if ":" in user else f"{user}:").split(":", 1))
-    return plain, Login(host, "Basic " + base64.b64encode(pair.encode()).decode())
+    return plain, Login((scheme, host), "Basic " + base64.b64encode(pair.encode()).decode())
 
 
 class Fetcher:
@@ -162,7 +162,8 @@ class Fetcher:
                 answer = Answer(stream.read(), stream.headers.get("Content-Type") or "")
                 validators = _validators(stream.headers)
         except _NotModifiedError:
-            assert cached is not None
+            if cached is None:
+                raise
             return cached.answer
         self.cache.write("pages", url, _render_entry(_Entry(answer, validators)))
         return answer
@@ -197,12 +198,10 @@ class Fetcher:
             raise self._absent(url)
         try:
             response = self.open(url, {"Range": f"bytes=-{TAIL}"})
-        except RefusedError as error:
-            if isinstance(error, NotFoundError):
-                raise
-            return self.download(
-                url, LARGEST_WHEEL
-            )  # Of a server that refuses to count from the end.
+        except NotFoundError:
+            raise
+        except RefusedError:  # Of a server that does not count from the end.
+            return self.download(url, LARGEST_WHEEL)
         with response:
             found = _content_range(response)
             if found is None:
@@ -246,7 +245,7 @@ class Fetcher:
     def _request(self, url: str, headers: Mapping[str, str]) -> urllib.request.Request:
         agent = f"spack-pyvarium/{pyvarium.__version__}"
         request = urllib.request.Request(url, headers={"User-Agent": agent, **headers})
-        if self._login is not None and urlsplit(url).netloc == self._login.host:
+        if self._login is not None and urlsplit(url)[:2] == self._login.origin:
             # Not sent along where the host redirects to another one.
             request.add_unredirected_header("Authorization", self._login.authorization)
         return request
@@ -394,7 +393,7 @@ def _open_url(request: urllib.request.Request, timeout: float) -> Any:
 def _raise_for_status(code: int, url: str, *, last: bool) -> None:
     """Return where another attempt may help."""
     if code == 304:
-        raise _NotModifiedError(url)
+        raise _NotModifiedError(f"{url}: is said to be as it was, and was not there; try again")
     if code in (404, 410):
         raise NotFoundError(f"{url}: does not exist (HTTP {code}); check its spelling")
     if code in (401, 403, 407):

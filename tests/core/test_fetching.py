@@ -164,6 +164,11 @@ def test_a_page_that_has_changed_is_sent_again(tmp_path: Path) -> None:
     assert index.fetcher(cache, offline=True).page(PAGE).data == b"new"
 
 
+def test_a_page_that_is_said_to_be_as_it_was_and_never_was_there() -> None:
+    with pytest.raises(FetchError, match="is said to be as it was, and was not there; try again"):
+        Index(first=[304]).fetcher().page(PAGE)
+
+
 def test_both_forms_of_a_page_are_accepted() -> None:
     index = Index({PAGE: b"page"})
     index.fetcher().page(PAGE)
@@ -220,16 +225,19 @@ def test_the_index_that_the_environment_names(environ: Dict[str, str], index: st
 
 def test_who_logs_in_is_told_to_that_host_alone() -> None:
     other = "https://files.example/foo-1.0.tar.gz"
-    index = Index({PAGE: b"page", URL: b"data", other: b"data"})
+    plain = URL.replace("https:", "http:")
+    index = Index({PAGE: b"page", URL: b"data", other: b"data", plain: b"data"})
     fetcher = index.fetcher(index="https://me:s%40crt@index.example/simple")
     fetcher.page(PAGE)
     fetcher.content(URL, 10)
     fetcher.content(other, 10)
+    fetcher.content(plain, 10)
     assert fetcher.index == SIMPLE
     # urllib sends none of these along to where it is redirected to.
     assert [one.unredirected_hdrs for one in index.requests] == [
         {"Authorization": "Basic bWU6c0BjcnQ="},
         {"Authorization": "Basic bWU6c0BjcnQ="},
+        {},
         {},
     ]
 
