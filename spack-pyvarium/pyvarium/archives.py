@@ -124,7 +124,7 @@ def _below_directory(name: str) -> Optional[str]:
 def _zip_members(file: IO[bytes]) -> Iterator[Tuple[str, Callable[[int], bytes]]]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # is_dir() needs a name that is not empty.
                 check_zip_member(info)
 
                 def read(limit: int, info: zipfile.ZipInfo = info) -> bytes:

@@ -200,6 +200,11 @@ def test_what_is_no_zip(data: bytes, message: str) -> None:
     assert str(raised.value) == message
 
 
+def test_a_zip_with_a_member_without_a_name() -> None:
+    data = zipped({"foo/a": "x", "zqzq": ""}, top="").replace(b"zqzq", bytes(4))
+    assert read(data, "foo.zip").names == ("a",)
+
+
 def test_a_zip_that_is_compressed_otherwise() -> None:
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_BZIP2) as archive:
