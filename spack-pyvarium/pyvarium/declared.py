@@ -95,6 +95,29 @@ def parse_pipfile(data: Mapping[str, Any], subject: str) -> Project:
     )
 
 
+def parse_pylock(data: Mapping[str, Any], subject: str) -> Project:
+    """Read what a ``pylock.toml`` (PEP 751) has locked; raises SourceError."""
+    skipped: List[Skipped] = []
+    requirements: List[Requirement] = []
+    packages = data.get("packages")
+    if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
+        raise SourceError(f"{subject}: packages is not an array of tables; mend it")
+    for at, one in enumerate(packages):
+        where = f"{subject} packages[{at}]"
+        name, version = (string(one, where, key) for key in ("name", "version"))
+        if not name or not version:
+            skipped.append(Skipped(where, f"{name or 'has no name'}: has no version of an index"))
+            continue
+        marker = string(one, where, "marker")
+        text = f"{name}=={version}{f'; {marker}' if marker else ''}"
+        requirements += parse_asked(text, where, skipped)
+    return Project(
+        requires_python=string(data, subject, "requires-python"),
+        requirements=tuple(requirements),
+        skipped=tuple(skipped),
+    )
+
+
 def poetry_specifier(constraint: str) -> Optional[str]:
     """A constraint of Poetry's as a specifier of PEP 440; None where that has no words for it."""
     clauses = []

@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from . import toml_text
 from .conda import is_environment, parse_environment
-from .declared import parse_pipfile, parse_pyproject
+from .declared import parse_pipfile, parse_pylock, parse_pyproject
 from .errors import FileError, LockfileError
 from .files import read_optional
 from .lockfile import read_lockfile
@@ -37,7 +37,7 @@ LoadYaml = Callable[[str], Any]
 #: The Python half of a directory is in the first of these that it has.
 _IN_DIRECTORY = "pyproject.toml Pipfile environment.yml environment.yaml requirements.txt".split()
 _KINDS = (
-    "a pyproject.toml, a Pipfile, an environment.yml, a .txt of requirements,"
+    "a pyproject.toml, a pylock.toml, a Pipfile, an environment.yml, a .txt of requirements,"
     " or a directory with one of them or a spack.yaml"
 )
 #: What Pyvarium 0.2 wrote into spack.yaml and is made anew.
@@ -66,6 +66,8 @@ def read_project(path: Path, load_yaml: LoadYaml) -> Project:
     if name == "pipfile" or name.endswith(".toml"):
         text = read_text(path)
         data = toml_text.parse(text, str(path))
+        if name.startswith("pylock") or "lock-version" in data:
+            return parse_pylock(data, str(path))
         if name == "pipfile" or "packages" in data:
             return parse_pipfile(data, str(path))
         if not {"project", "tool", "dependency-groups", "build-system"}.isdisjoint(data):

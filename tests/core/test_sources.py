@@ -31,6 +31,7 @@ FILES = {
     "pipfile": "Pipfile",
     "conda": "environment.yml",
     "conda-export": "environment.yml",
+    "pylock": "pylock.toml",
     "pyvarium-0.2": ".",
 }
 
@@ -115,7 +116,8 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     [
         ("pyproject.toml", "[project", "is not valid TOML (*); mend it"),
         ("pyproject.toml", "", "is of no kind that is known here; name *"),
-        ("pylock.toml", "lock-version = '1'", "is of no kind that is known here; name *"),
+        ("pylock.toml", "lock-version = '1'", "packages is not an array of tables; mend it"),
+        ("other.toml", "version = '1'", "is of no kind that is known here; name *"),
         ("pyproject.toml", "project = 1", "project is not a table; mend it"),
         (
             "pyproject.toml",
