@@ -40,6 +40,7 @@ from .settings import (
     MODE,
     MODULE_NAME,
     QUIET,
+    RECIPE_REPO,
     Kind,
     Setting,
     tool_key,
@@ -86,6 +87,7 @@ def in_force() -> Settings:
         MODE: Setting(mode.value.value, mode.origin),
         MODULE_NAME: _as_given(configured(MODULE_NAME)),
         QUIET: spack_api.quiet(),
+        RECIPE_REPO: _as_given(configured(RECIPE_REPO)),
         **{tool_key(backend): _tool(backend) for backend in Backend},
     }
 
@@ -161,6 +163,8 @@ def _checked(key: str, values: Sequence[str]) -> scopes.Value:
     if key == MODULE_NAME:
         modulefile.check_name(value)
         return value
+    if key == RECIPE_REPO:
+        return _absolute(value) if os.sep in value else value
     value = _absolute(value)
     if key == LOG:
         fault = log.fault(Path(spack_api.canonicalize_path(value)))
@@ -193,7 +197,7 @@ def _with_project_value(
         chosen = switch[value]
     elif isinstance(settings.KINDS[key], Kind):
         what = "is for an admin" if key in ADMINISTRATIVE else "is a path on one machine"
-        if key == MODULE_NAME:
+        if key in (MODULE_NAME, RECIPE_REPO):
             what = "is of one site"
         raise PyvariumError(f"{key}: {what}; use a --scope of Spack's")
     elif values is not None:

@@ -25,6 +25,7 @@ from typing import (
     Tuple,
 )
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -211,7 +212,9 @@ class _Case:
             runs = release.requires_python.contains(cell.python, prereleases=True)
             if runs != python.selects(cell.python):
                 expected = str(release.requires_python)
-                yield self.difference(cell, "", "python", expected, ",".join(python.versions))
+                yield self.difference(
+                    cell, "", "python", expected, ",".join(sorted(python.versions))
+                )
             if not runs:
                 continue
             for extra in ("", *(one.name for one in self.recipe.variants)):
@@ -234,7 +237,7 @@ class _Case:
             return
         texts = found[name].versions
         if name not in wanted:
-            yield self.difference(cell, extra, name, "none", ",".join(texts) or "any")
+            yield self.difference(cell, extra, name, "none", ",".join(sorted(texts)) or "any")
             return
         specifier, variants, known = wanted[name]
         label = _disagreed(str(specifier), found[name], tuple(known))
@@ -257,11 +260,10 @@ class _Case:
         result: Dict[str, Tuple[SpecifierSet, Set[str], Sequence[str]]] = {}
         pending: List[Tuple[Requirement, str]] = [(one, extra) for one in self.release.requires]
         active = {extra}
-        values = values_of(cell)
         while pending:
             one, with_extra = pending.pop()
             extras = {"", with_extra}
-            if one.marker is not None and not any(_applies(one, values, e) for e in extras):
+            if one.marker is not None and not any(_applies(one, cell, e) for e in extras):
                 continue
             project = canonicalize_name(one.name)
             if project == self.project:
@@ -294,14 +296,19 @@ def _disagreed(specifier: str, given: Asked, known: Tuple[str, ...]) -> Optional
     return None
 
 
-def _applies(requirement: Requirement, values: Dict[str, str], extra: str) -> bool:
+def _applies(requirement: Requirement, cell: Cell, extra: str) -> bool:
+    return requirement.marker is None or _evaluated(str(requirement.marker), cell, extra)
+
+
+@lru_cache(maxsize=1 << 16)
+def _evaluated(marker: str, cell: Cell, extra: str) -> bool:
     try:
-        marker = requirement.marker
-        return marker is None or marker.evaluate({**values, "extra": extra})
+        return bool(Marker(marker).evaluate({**values_of(cell), "extra": extra}))
     except (ValueError, KeyError):
         return False
 
 
+@lru_cache(maxsize=4096)
 def _is_final(label: str) -> bool:
     try:
         return not Version(label).is_prerelease

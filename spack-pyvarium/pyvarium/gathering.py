@@ -18,9 +18,11 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from pathlib import Path
 from typing import (
     IO,
     Callable,
+    Collection,
     Dict,
     Iterable,
     List,
@@ -33,15 +35,17 @@ from typing import (
     cast,
 )
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from . import languages, sdists
 from .archives import Archive, ArchiveError, check_zip_member, read_archive
 from .core_metadata import Metadata, parse_metadata
-from .errors import MetadataError, PyvariumError, quoted
+from .distributions import headers
+from .errors import FileError, MetadataError, PyvariumError, quoted
 from .fetching import MEBIBYTE, AbsentError, Fetcher, NotFoundError, RefusedError
-from .index import parse_page, project_url
+from .index import parse_page, project_url, split_sdist_name
 from .releases import File, Project, Release
 from .sdists import Sdist
 from .selection import Candidate, candidates, select
@@ -66,7 +70,13 @@ class ReleasesError(PyvariumError):
 
 
 def fetch_project(
-    name: str, versions: str, fetcher: Fetcher, *, progress: Progress = lambda *_: None
+    name: str,
+    versions: Optional[str],
+    fetcher: Fetcher,
+    *,
+    specifier: Optional[SpecifierSet] = None,
+    keep: Collection[str] = (),
+    progress: Progress = lambda *_: None,
 ) -> Project:
     """Fetch what an index has of a project: releases as ``selection.select`` chooses them.
 
@@ -78,7 +88,11 @@ def fetch_project(
         raise ReleasesError(f"{quoted(name)}: is not the name of a project; check its spelling")
     project = canonicalize_name(name)
     files, problems = _fetch_files(project, fetcher)
-    chosen = _choose(project, files, versions, fetcher.index)
+    found = candidates(files)
+    chosen = select(found, versions, specifier, keep)
+    if not chosen:
+        asked = ",".join(filter(None, [str(specifier or ""), versions or "", *sorted(keep)]))
+        raise _nothing(project, files, found, asked, fetcher.index)
     releases: Dict[int, Release] = {}
     left_out: Dict[int, str] = {}
     with ThreadPoolExecutor(fetcher.connections) as pool:
@@ -134,29 +148,26 @@ def _fetch_files(project: str, fetcher: Fetcher) -> Tuple[Tuple[File, ...], List
     return page.files, list(page.problems)
 
 
-def _choose(
-    project: str, files: Sequence[File], versions: str, index: str
-) -> Tuple[Candidate, ...]:
-    found = candidates(files)
-    chosen = select(found, versions)
-    if chosen:
-        return chosen
+def _nothing(
+    project: str, files: Sequence[File], found: Sequence[Candidate], asked: str, index: str
+) -> ReleasesError:
+    """Why there is no release of a project to choose."""
     if not files:
-        raise ReleasesError(f"{project}: has no files on {index}; name another index")
+        return ReleasesError(f"{project}: has no files on {index}; name another index")
     if found:
         newest = ", ".join(one.source.label for one in found[:3])
-        raise ReleasesError(
-            f"{project}: has no release for {quoted(versions)}; its newest are {newest}"
+        return ReleasesError(
+            f"{project}: has no release for {quoted(asked)}; its newest are {newest}"
         )
     sources = [one for one in files if not one.is_wheel]
     if not sources:
-        raise ReleasesError(
+        return ReleasesError(
             f"{project}: has wheels alone on {index}, no sdist to build from; write a recipe that"
             " takes its sources from elsewhere, or its wheels"
         )
     reason = next((one.yanked for one in reversed(sources) if one.yanked), "")
     why = f" ({quoted(reason)})" if reason else ""
-    raise ReleasesError(f"{project}: all its sdists are yanked{why}; ask for another project")
+    return ReleasesError(f"{project}: all its sdists are yanked{why}; ask for another project")
 
 
 def _fetch_release(project: str, candidate: Candidate, fetcher: Fetcher) -> Release:
@@ -172,15 +183,53 @@ def _fetch_release(project: str, candidate: Candidate, fetcher: Fetcher) -> Rele
             raise MetadataError(f"{project} {source.label}: there is no metadata of it ({said})")
         metadata, doubts = _sdist_metadata(project, candidate.version, sdist, sdist.metadata)
         found = metadata, ()
-    metadata, modules = found
+    return _release(source, *found, sdist, doubts)
+
+
+_SDIST_WANTED = "name what 'python -m build --sdist' makes"
+
+
+def read_project(path: Path) -> Project:
+    """Read a project from an sdist on this machine, its only release; raises PyvariumError."""
+    try:
+        data = path.read_bytes()
+        archive = read_archive(io.BytesIO(data), path.name, sdists.wanted)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})") from None
+    except ArchiveError as error:
+        raise FileError(f"{path}: is no sdist ({error}); {_SDIST_WANTED}") from None
+    sdist = sdists.describe(archive)
+    if sdist.metadata is None:
+        raise FileError(f"{path}: has no PKG-INFO; {_SDIST_WANTED}")
+    stated = {key.lower(): value for key, value in headers(sdist.metadata.encode())}
+    name = stated.get("name", "")
+    if not _is_name(name):
+        raise FileError(f"{path}: its PKG-INFO names no project; mend it")
+    project = canonicalize_name(name)
+    try:
+        label, version = split_sdist_name(path.name, project)
+    except ValueError as error:
+        raise FileError(f"{path}: {error}; give it its own name") from None
+    source = File(
+        path.name, path.resolve().as_uri(), version, label, hashlib.sha256(data).hexdigest()
+    )
+    metadata, doubts = _sdist_metadata(project, version, sdist, sdist.metadata)
+    return Project(project, (_release(source, metadata, (), sdist, doubts),))
+
+
+def _release(
+    source: File,
+    metadata: Metadata,
+    modules: Tuple[str, ...],
+    sdist: Sdist,
+    doubts: Tuple[str, ...],
+) -> Release:
     requires_python = metadata.requires_python
-    if not str(requires_python):
-        requires_python = source.requires_python
     return Release(
-        version=candidate.version,
+        version=source.version,
         source=source,
         requires=metadata.requires,
-        requires_python=requires_python,
+        requires_python=requires_python if str(requires_python) else source.requires_python,
         extras=metadata.extras,
         license=metadata.license,
         summary=metadata.summary,

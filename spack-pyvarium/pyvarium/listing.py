@@ -25,6 +25,8 @@ _SDIST = re.compile(
 _HOMEPAGE = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
 _EXPRESSION = re.compile(r"\(*[A-Za-z0-9.+-]+\)*( (AND|OR|WITH) \(*[A-Za-z0-9.+-]+\)*)*")
 _LONGEST = 300
+#: What is on one machine, and on no index.
+_LOCAL = "file:"
 
 
 def usable(project: Project, existing: Optional[Existing]) -> Tuple[Dict[str, Release], List[str]]:
@@ -79,6 +81,7 @@ def _is_made(pypi: Optional[str], project: str, source: File, label: str) -> boo
     match = _SDIST.fullmatch(file)
     return (
         match is not None
+        and not source.url.startswith(_LOCAL)
         and canonicalize_name(directory) == project
         and source.name == f"{match['stem']}-{label}{match['suffix']}"
     )
@@ -86,6 +89,8 @@ def _is_made(pypi: Optional[str], project: str, source: File, label: str) -> boo
 
 def _address(project: str, source: File) -> str:
     """What PyPI answers for any file by its name, and mirrors of Spack's know."""
+    if source.url.startswith(_LOCAL):
+        return source.url
     return f"https://files.pythonhosted.org/packages/source/{project[0]}/{project}/{source.name}"
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Callable, FrozenSet, Optional, Tuple
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from .grid import ALWAYS, Condition
 from .releases import LANGUAGES
@@ -147,6 +148,13 @@ class Existing:
     variants: FrozenSet[str] = frozenset()
     enabled: FrozenSet[str] = frozenset()
     pypi: Optional[str] = None
+
+    @property
+    def project(self) -> str:
+        """The project that it brings, by its attribute or else by its name."""
+        directory, slash, _ = (self.pypi or "").partition("/")
+        name = self.name[len("py-") :] if self.name.startswith("py-") else self.name
+        return canonicalize_name(directory if slash else name)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ or a comment, without anything in it that could end these.
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 import unicodedata
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Iterator, List, Sequence
+from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Set
 
 from .errors import RecipeError
 from .recipe import BUILD, Dependency, Listed, Recipe, Variant, class_name, directory_name
@@ -27,6 +28,10 @@ _LONGEST_SUMMARY = 600
 BEGIN = "# pyvarium: begin"
 END = "# pyvarium: end"
 _MARK = re.compile(r"^[ \t]*# pyvarium: (begin|end)[ \t]*(?:\r?\n|\r?\Z)", re.MULTILINE)
+#: In a comment whose lines may be broken anywhere.
+_MADE_OF = re.compile(r"'spack[\s#]+pyvarium[\s#]+recipe[\s#]+create[\s#]+([a-z0-9-]+)'")
+#: What a recipe that extends another one imports.
+_EXTENDED = re.compile(r"spack_repo\.([A-Za-z0-9_.]+)\.packages\.\w+\.package")
 _LIBRARIES = (
     "FIXME: no metadata names the libraries that it links, such as BLAS, HDF5 or MPI."
     " Add them below the mark at the end."
@@ -74,14 +79,7 @@ def render(recipe: Recipe) -> str:
 
 def with_generated(text: str, recipe: Recipe) -> str:
     """Put what is said now between the marks of a recipe; all else stays to the byte."""
-    marks = list(_MARK.finditer(text))
-    if [mark[1] for mark in marks] != ["begin", "end"]:
-        found = ", ".join(mark[1] for mark in marks) or "none"
-        raise RecipeError(
-            f"recipe {recipe.name}: '{BEGIN}' and '{END}' must stand in it once each, in this"
-            f" order (found: {found}); restore them, or move the recipe away"
-        )
-    first, last = marks
+    first, last = _marks(text, recipe.name)
     new = generated(recipe)
     if not last[0].endswith("\n"):
         new = new[:-1]
@@ -119,6 +117,58 @@ def generated(recipe: Recipe) -> str:
     blocks.append([END])
     lines = [line for block in blocks if block for line in ("", *block)][1:]
     return "".join(f"    {line}\n" if line else "\n" for line in lines)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What stands between the marks of a recipe, as far as it is needed to make it anew.
+
+    ``repo`` is the namespace of the repo whose recipe it extends, None where it stands alone.
+    """
+
+    name: str
+    project: str
+    repo: Optional[str]
+    labels: FrozenSet[str]
+    extras: FrozenSet[str]
+
+
+def read_generated(text: str, name: str, subject: str) -> Generated:
+    """Read a recipe that ``render`` has made, without running it; raises RecipeError."""
+    first, last = _marks(text, name)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        raise RecipeError(f"{subject}: is not valid Python ({error}); mend it") from None
+    ours = range(text.count("\n", 0, first.start()) + 1, text.count("\n", 0, last.start()) + 2)
+    calls: Dict[str, Set[str]] = {"version": set(), "variant": set()}
+    repo = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            match = _EXTENDED.fullmatch(node.module)
+            repo = match[1] if match else repo
+        elif (
+            isinstance(node, ast.Call) and node.lineno in ours and isinstance(node.func, ast.Name)
+        ):
+            words = [one.value for one in node.args[:1] if isinstance(one, ast.Constant)]
+            calls.get(node.func.id, set()).update(map(str, words))
+    project = _MADE_OF.search(text, first.start(), last.start())
+    if project is None:
+        raise RecipeError(f"{subject}: does not say of which project it is; create it again")
+    return Generated(
+        name, project[1], repo, frozenset(calls["version"]), frozenset(calls["variant"])
+    )
+
+
+def _marks(text: str, name: str) -> List[re.Match[str]]:
+    marks = list(_MARK.finditer(text))
+    if [mark[1] for mark in marks] == ["begin", "end"]:
+        return marks
+    found = ", ".join(mark[1] for mark in marks) or "none"
+    raise RecipeError(
+        f"recipe {name}: '{BEGIN}' and '{END}' must stand in it once each, in this order"
+        f" (found: {found}); restore them, or move the recipe away"
+    )
 
 
 def _heading(name: str, base: str) -> List[str]:

@@ -57,6 +57,12 @@ SCHEMA = {
                     "properties": {"name": {"type": "string"}},
                 },
                 "quiet": {"type": "boolean"},
+                "recipe": {
+                    "type": "object",
+                    "default": {},
+                    "additionalProperties": False,
+                    "properties": {"repo": {"type": "string"}},
+                },
                 "tools": {
                     "type": "object",
                     "default": {},

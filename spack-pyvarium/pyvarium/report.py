@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -16,12 +16,14 @@ from .model import Backend, Distribution, Inventory, Provided, Skipped
 from .settings import Setting, render
 
 if TYPE_CHECKING:
+    from .checking import Finding
     from .choice import Choice
     from .creation import Created
     from .kernel import Kernel
     from .lifecycle import Removal
     from .model import Environment
     from .modulegen import ModuleFile
+    from .recipes import Plan as RecipePlan
 
     # These need the libraries, which ``setup`` is there to bring.
     from .sync import Plan
@@ -388,6 +390,61 @@ def module_files(
             use = f"module use {shlex.quote(str(one.directory))}; module load {one.name}"
             lines[-1] = f"{one.change.path}: created; load it by: {use}\n"
     return Answer("".join(lines) or "nothing to do\n", (), code)
+
+
+def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json: bool) -> Answer:
+    """The answer of ``recipe create`` and ``recipe update``; problems are notes."""
+    code = DIFFERS if check and plan else OK
+    if as_json:
+        rows = [
+            {
+                "action": one.action,
+                "extends": one.recipe.repo,
+                "name": one.recipe.name,
+                "path": str(one.change.path),
+                "project": one.recipe.project,
+                "reason": one.reason,
+                "versions": [version.label for version in one.recipe.versions],
+            }
+            for one in plan.recipes
+        ]
+        answer = {
+            "enough": list(plan.enough),
+            "problems": list(plan.problems),
+            "recipes": rows,
+            "written": written,
+        }
+        return Answer(render_json(answer), (), code)
+    if diff:
+        text = "".join(one.unified_diff() for one in plan.recipes)
+        return Answer(text, plan.problems, code)
+    words = {"kept": "in step"}
+    lines = [f"{one}\n" for one in plan.enough]
+    for one in plan.recipes:
+        would = "" if written or not one.change else "would be "
+        labels = [version.label for version in one.recipe.versions]
+        has = f"{labels[0]}" if len(labels) == 1 else f"{labels[-1]} to {labels[0]}"
+        lines.append(
+            f"{one.change.path}: {would}{words.get(one.action, one.action)}"
+            f" ({one.recipe.name} {has}, {len(labels)} versions, {one.reason})\n"
+        )
+    return Answer("".join(lines) or "nothing to do\n", plan.problems, code)
+
+
+def recipe_findings(
+    checked: Mapping[str, Sequence[Finding]], notes: Sequence[str], as_json: bool
+) -> Answer:
+    """The answer of ``recipe check``: by recipe what was found."""
+    found = [one for findings in checked.values() for one in findings]
+    code = DIFFERS if found else OK
+    if as_json:
+        rows = [{**asdict(one), "kind": one.kind.value} for one in found]
+        return Answer(
+            render_json({"checked": sorted(checked), "findings": rows}), tuple(notes), code
+        )
+    lines = [f"{one}\n" for one in found]
+    lines += [f"{name}: as upstream says\n" for name, some in checked.items() if not some]
+    return Answer("".join(lines), tuple(notes), code)
 
 
 def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -15,6 +15,7 @@ from packaging.version import Version
 from .errors import PyvariumError, quoted
 from .index import SDIST_SUFFIXES
 from .releases import File
+from .versions import label_of
 
 #: The newest of each minor series.
 MINOR = "minor"
@@ -51,20 +52,34 @@ def candidates(files: Iterable[File]) -> Tuple[Candidate, ...]:
     )
 
 
-def select(found: Sequence[Candidate], versions: str) -> Tuple[Candidate, ...]:
-    """Those asked for, newest first: ``minor``, ``all``, how many, or a specifier.
+def select(
+    found: Sequence[Candidate],
+    versions: Optional[str],
+    specifier: Optional[SpecifierSet] = None,
+    keep: Collection[str] = (),
+) -> Tuple[Candidate, ...]:
+    """Those asked for, newest first: ``minor``, ``all``, how many, or a specifier; None is none.
 
-    A pre-release is among them only where a specifier names one or there is nothing else, as with
+    All that within another ``specifier``. Those that a recipe calls as one to ``keep`` are always
+    among them. A pre-release is only where a specifier names one or there is nothing else, as with
     installers. Raises SelectionError where ``versions`` is none of these.
     """
-    text = versions.strip()
-    specifier = SpecifierSet()
+    chosen = () if versions is None else _chosen(found, versions.strip(), specifier)
+    return tuple(
+        one for one in found if one in chosen or label_of(one.version, one.source.label) in keep
+    )
+
+
+def _chosen(
+    found: Sequence[Candidate], text: str, specifier: Optional[SpecifierSet]
+) -> Tuple[Candidate, ...]:
+    specifier = specifier or SpecifierSet()
     if text not in (MINOR, ALL) and not text.isdecimal():
         try:
-            specifier = SpecifierSet(text)
+            specifier = specifier & SpecifierSet(text)
         except InvalidSpecifier:
             raise SelectionError(
-                f"{quoted(versions)}: does not select versions; say '{MINOR}', '{ALL}', a number,"
+                f"{quoted(text)}: does not select versions; say '{MINOR}', '{ALL}', a number,"
                 " or a specifier such as '>=2,<4'"
             ) from None
     if text.isdecimal() and int(text) == 0:

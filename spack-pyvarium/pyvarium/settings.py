@@ -57,6 +57,7 @@ MODE = "mode"
 LOG = "log"
 MODULE_NAME = "modules.name"
 QUIET = "quiet"
+RECIPE_REPO = "recipe.repo"
 
 #: What an admin decides for others: can be forced, and is not for a project (but for the first).
 ADMINISTRATIVE = (AUTO_SYNC, AUTO_SYNC_PATHS, LOG, QUIET)
@@ -76,6 +77,7 @@ KINDS: Mapping[str, Union[Type[enum.Enum], Kind]] = {
     MODE: Mode,
     MODULE_NAME: Kind.NAME,
     QUIET: Kind.SWITCH,
+    RECIPE_REPO: Kind.NAME,
     **{tool_key(backend): Kind.PATH for backend in Backend},
 }
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import spack
 import spack.deptypes
 import spack.error
 import spack.repo
+import spack.version
 
 from .errors import PyvariumError
 
 if TYPE_CHECKING:
     from .choice import Recipe, Recipes
+    from .grid import Condition
+    from .recipe import Existing, Known
 
 #: What Spack calls the compiled languages, and what each is called.
 _LANGUAGES = {"c": "C", "cxx": "C++", "fortran": "Fortran"}
@@ -28,6 +31,9 @@ _LANGUAGE_OF_OLD = re.compile(
     r"""^[^#\n]*\bdepends_on\(\s*["'](c|cxx|fortran)["']""", re.MULTILINE
 )
 _SHOWN_LIBRARIES = 3
+#: What every directive of the base class of Python recipes is conditioned on.
+_PYTHON_PIP = "build_system=python_pip"
+_PYPI = re.compile(r"""^ +pypi = ["']([A-Za-z0-9._-]+)/""", re.MULTILINE)
 
 
 def recipes() -> Recipes:
@@ -45,16 +51,143 @@ def recipe_of(project: str) -> Optional[Recipe]:
     """
     from packaging.utils import canonicalize_name
 
-    name = canonicalize_name(project)
-    for candidate in (f"py-{name}", name, f"py-{name.replace('-', '')}"):
+    found = name_of(canonicalize_name(project))
+    return recipe_named(found) if found else None
+
+
+def name_of(project: str) -> Optional[str]:
+    """The name of the recipe that brings a project, by its normalized name. As ``recipe_of``."""
+    for candidate in (f"py-{project}", project, f"py-{project.replace('-', '')}"):
         if spack.repo.PATH.exists(candidate):
-            recipe = recipe_named(candidate)
-            alike = recipe.project is None and candidate in (f"py-{name}", name)
-            if "python" in _recipe_class(candidate).extendees and (
-                alike or recipe.project == name
-            ):
-                return recipe
+            recipe = _recipe_class(candidate)
+            brought = _project(recipe)
+            alike = brought is None and candidate in (f"py-{project}", project)
+            if "python" in recipe.extendees and (alike or brought == project):
+                return candidate
     return None
+
+
+def names() -> Mapping[str, str]:
+    """The names of all recipes that name a project on PyPI, by that project.
+
+    Read from the text of the recipes, of which there are thousands: to load them takes 10 s.
+    """
+    from packaging.utils import canonicalize_name
+
+    found: Dict[str, str] = {}
+    for repo in spack.repo.PATH.repos:
+        for name in repo.all_package_names():
+            try:
+                text = Path(repo.filename_for_package_name(name)).read_text(encoding="utf-8")
+            except (OSError, UnicodeError):
+                continue
+            match = _PYPI.search(text)
+            if match is not None:
+                found.setdefault(canonicalize_name(match[1]), name)
+    return found
+
+
+def known(name: str) -> Known:
+    """What others can depend on of a recipe; raises PyvariumError."""
+    from .recipe import Known
+
+    recipe = _recipe_class(name)
+    return Known(recipe.name, frozenset(recipe.variant_names()), _newest_first(recipe))
+
+
+def known_by_name(name: str) -> Optional[Known]:
+    """The same, and None where there is none; a virtual has none."""
+    return known(name) if spack.repo.PATH.exists(name) else None
+
+
+def existing(name: str) -> Existing:
+    """What a recipe says, so that another one can extend it; raises PyvariumError."""
+    from .recipe import Dependency, Existing
+
+    recipe = _recipe_class(name)
+    dependencies = [
+        Dependency(
+            name=one,
+            versions=_versions(dependency.spec),
+            variants=_variants(dependency.spec),
+            types=spack.deptypes.flag_to_tuple(dependency.depflag),
+            when=_condition(when),
+        )
+        for when, needed in recipe.dependencies.items()
+        for one, dependency in needed.items()
+    ]
+    return Existing(
+        name=recipe.name,
+        repo=recipe.namespace,
+        versions=tuple(str(one) for one in sorted(recipe.versions, reverse=True)),
+        dependencies=tuple(dependencies),
+        variants=frozenset(recipe.variant_names()),
+        enabled=frozenset(_enabled(recipe)),
+        pypi=getattr(recipe, "pypi", None),
+    )
+
+
+def _versions(spec: Any) -> str:
+    text = str(spec.versions)
+    return "" if text == ":" else text
+
+
+def _variants(spec: Any) -> Tuple[str, ...]:
+    return tuple(sorted(str(one).strip() for one in spec.variants.values()))
+
+
+def _condition(when: Any) -> Condition:
+    """What of a condition is understood, and the rest of it as a text."""
+    from .grid import Condition
+
+    rest = when.copy(deps=False)
+    rest.versions = spack.version.VersionList([":"])
+    rest.variants.clear()
+    variants = tuple(one for one in _variants(when) if one != _PYTHON_PIP)
+    platform = target = python = ""
+    if when.architecture is not None and not when.architecture.os:
+        platform = str(when.architecture.platform or "")
+        family = str(when.architecture.target or "")
+        target = family[:-1] if family.endswith(":") else ""
+        if not family or target:
+            rest.architecture = None
+    others = []
+    for edge in when.edges_to_dependencies():
+        alone = edge.spec.copy(deps=False)
+        alone.versions = spack.version.VersionList([":"])
+        if str(alone) == "python" and not python:
+            python = _versions(edge.spec)
+        else:
+            others.append(f"^{edge.spec}")
+    other = " ".join([part for part in (str(rest).strip(), *others) if part])
+    return Condition(_versions(when), variants, platform, target, python, other)
+
+
+def _enabled(recipe: Any) -> Iterator[str]:
+    """The variants that are on by default, as ``+x`` or ``x=y``."""
+    for name in recipe.variant_names():
+        for _, variant in recipe.variant_definitions(name):
+            if variant.default is True or variant.default == "True":
+                yield f"+{name}"
+            elif variant.default not in (False, "False"):
+                yield f"{name}={variant.default}"
+
+
+def _newest_first(recipe: Any) -> Tuple[str, ...]:
+    """The versions that others may depend on."""
+    versions = [
+        one
+        for one, details in recipe.versions.items()
+        if not one.isdevelop() and not details.get("deprecated")
+    ]
+    return tuple(str(one) for one in sorted(versions, reverse=True))
+
+
+def _project(recipe: Any) -> Optional[str]:
+    from packaging.utils import canonicalize_name
+
+    pypi = getattr(recipe, "pypi", None)
+    return canonicalize_name(pypi.partition("/")[0]) if pypi else None
 
 
 def recipe_named(name: str) -> Optional[Recipe]:
@@ -62,26 +195,18 @@ def recipe_named(name: str) -> Optional[Recipe]:
 
     Few virtuals have one, as mpi; to ask for the others would load all recipes.
     """
-    from packaging.utils import canonicalize_name
-
     from .choice import Recipe
 
     if not spack.repo.PATH.exists(name):
         return None
     recipe = _recipe_class(name)
-    pypi = getattr(recipe, "pypi", None)
-    versions = [
-        one
-        for one, details in recipe.versions.items()
-        if not one.isdevelop() and not details.get("deprecated")
-    ]
     compiled, reason = _compiled(recipe)
     return Recipe(
         name=name,
-        versions=tuple(str(one) for one in sorted(versions, reverse=True)),
+        versions=_newest_first(recipe),
         compiled=compiled,
         reason=reason,
-        project=canonicalize_name(pypi.partition("/")[0]) if pypi else None,
+        project=_project(recipe),
         variants="+python" if _has_python_variant(recipe) else "",
     )
 

@@ -107,7 +107,9 @@ def describe(
     variants, strange = case.variants(sorted({canonicalize_name(one) for one in extras}))
     needs, unsaid = case.needs([one.name for one in variants])
     said = case.summed(unsaid)
-    problems += strange + [problem for one in releases.values() for problem in one.problems]
+    problems += strange
+    for label, one in releases.items():
+        problems += [f"{project.name} {label}: {problem}" for problem in one.problems]
     pypi = pypi_of(project.name, releases)
     return Recipe(
         name=existing.name if existing else recipe_name(project.name, named),

@@ -116,6 +116,7 @@ def setup_parser(subparser):
             help="print the line for " + text,
         )
 
+    _add_recipes(commands)
     _add_kernels(commands)
     modulegen = _add(commands, "modulegen", generate_modules)
     modulegen.add_argument(
@@ -235,6 +236,76 @@ def _add_place(parser, verb):
 
 def _add_jobs(parser):
     parser.add_argument("-j", "--jobs", type=_jobs, metavar="N", help="processes for each build")
+
+
+def _add_recipes(commands):
+    recipe = _add(commands, "recipe", None, write_recipes.__doc__)
+    words = recipe.add_subparsers(metavar="WORD", dest="pyvarium_recipe")
+    words.required = True
+
+    create = _add(words, "create", create_recipes)
+    create.add_argument(
+        "requests",
+        nargs="*",
+        metavar="REQUEST",
+        help="requirement ('httpx[http2]>=0.27'), file of them (pyproject.toml, pylock.toml,"
+        " requirements.txt), or an sdist",
+    )
+    create.add_argument(
+        "-r",
+        "--requirements",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what it asks for",
+    )
+    create.add_argument(
+        "--extras", action="append", default=[], metavar="EXTRA", help="as variants of each"
+    )
+    create.add_argument(
+        "--closure",
+        choices=["missing", "outdated", "none"],
+        default="missing",
+        help="also make recipes for what they depend on where there is none (default), or none of"
+        " that version, or for nothing else",
+    )
+    create.add_argument("--mirror", metavar="DIR", help="put the sdists into this source mirror")
+    create.add_argument("--spec", action="store_true", help="then run 'spack spec' on them")
+
+    update = _add(words, "update", update_recipes)
+    update.add_argument("names", nargs="+", metavar="NAME", help="recipe or project")
+    for parser in (create, update):
+        parser.add_argument(
+            "--repo",
+            metavar="NAMESPACE|DIR",
+            help="where they are written (default: 'config recipe.repo'); a directory becomes a"
+            " repo",
+        )
+        parser.add_argument(
+            "--versions",
+            default="minor",
+            metavar="WHICH",
+            help="minor: the newest of each minor series (default); all; a number: so many of the"
+            " newest; or a specifier as '>=2'",
+        )
+        parser.add_argument(
+            "--hooks",
+            action="store_true",
+            help="ask the build backends too what they need: runs code of the projects",
+        )
+        parser.add_argument(
+            "--check", action="store_true", help="write nothing; exit 3 if it would"
+        )
+        parser.add_argument("--diff", action="store_true", help="write nothing; show the change")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="write nothing; say what would be"
+        )
+
+    check = _add(words, "check", check_recipes)
+    check.add_argument("names", nargs="+", metavar="NAME", help="recipe or project")
+    for parser in words.choices.values():
+        parser.add_argument("--offline", action="store_true", help="use only what is cached")
+        parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def _jobs(text):
@@ -509,6 +580,92 @@ def show_kernels(args):
     return _print(report.kernels(kernel.installed(directories), args.json))
 
 
+def write_recipes(args):
+    """Write recipes of Spack's for projects on the package index, and look after them.
+
+    A recipe has many versions, from the metadata of their wheels and the text of their sdists, of
+    which nothing is run. The index is that of PIP_INDEX_URL or UV_INDEX_URL, else PyPI.
+    """
+
+
+def create_recipes(args):
+    """Create recipes for projects, and for what they depend on.
+
+      spack pyvarium recipe create 'cattrs>=23' --repo ./my-recipes
+      spack pyvarium recipe create -r requirements.txt --repo site --closure outdated
+
+    Where there is a recipe, one is written that extends it by the versions that it lacks, or none.
+    Nothing is written into builtin. What no metadata says, such as libraries in C, is a FIXME.
+    """
+    if not args.requests and not args.requirements:
+        return _usage("recipe create: takes a request or -r FILE")
+    from pathlib import Path
+
+    _require_libraries()
+    from pyvarium import authoring
+
+    repo, plan = authoring.plan_creation(
+        args.requests, args.requirements, args.extras, _recipe_wish(args), _say
+    )
+    if args.mirror and not (args.check or args.diff or args.dry_run):
+        authoring.fill_mirror(plan, Path(args.mirror), args.offline, _say)
+    code = _write_recipes(args, repo, plan)
+    if args.spec and code == 0 and not (args.check or args.diff or args.dry_run):
+        code, said = authoring.concretize(repo, plan)
+        sys.stderr.write(said)
+    return code
+
+
+def update_recipes(args):
+    """Write anew what stands between the marks of recipes that 'recipe create' has made.
+
+    The versions that are there stay, newer ones are added, lines outside of the marks are kept.
+    """
+    _require_libraries()
+    from pyvarium import authoring
+
+    repo, plan = authoring.plan_update(args.names, _recipe_wish(args), _say)
+    return _write_recipes(args, repo, plan)
+
+
+def _recipe_wish(args):
+    from pyvarium import authoring
+
+    closure = getattr(args, "closure", "missing")
+    return authoring.Wish(args.repo, args.versions, closure, args.offline)
+
+
+def _write_recipes(args, repo, plan):
+    """Write what is planned, have Spack look at it, and print the answer."""
+    from pyvarium import authoring, report
+
+    sound = True
+    written = not (args.check or args.diff or args.dry_run)
+    if written:
+        authoring.write(repo, plan)
+        sound = authoring.audit(repo, plan, _say)
+        if not repo.configured:
+            _say("Spack does not look into this repo yet: run 'spack repo add %s'" % repo.root)
+    code = _print(
+        report.recipes(plan, written=written, check=args.check, diff=args.diff, as_json=args.json)
+    )
+    return code if sound else 1
+
+
+def check_recipes(args):
+    """Compare recipes, also hand-written ones, with the metadata of their versions.
+
+    Finds what is missing, what is looser than upstream says, and what upstream does not ask for
+    (any more), each with the versions and the requirement that show it. Exits with 3 if it finds
+    something. Only what is needed to run is compared.
+    """
+    _require_libraries()
+    from pyvarium import authoring, report
+
+    checked, notes = authoring.check(args.names, args.offline, _say)
+    return _print(report.recipe_findings(checked, notes, args.json))
+
+
 def generate_modules(args):
     """Write module files that load both layers of an environment, without Spack.
 
@@ -587,9 +744,10 @@ def configure(args):
                        also installs where there is no Spack
       modules.name     name of the modules that modulegen writes
       quiet            true: automatic sync says only what has to be mended
+      recipe.repo      namespace or directory of the repo that recipes are written to
       tools.uv ...     path of a backend's program (default: the one on PATH)
 
-    auto-sync-paths, log, modules.name, quiet and tools are not for a project. What an admin forces (auto-sync,
+    Only auto-sync, backend and mode are for a project. What an admin forces (auto-sync,
     auto-sync-paths, log, quiet) holds for everybody above that scope.
     """
     if args.unset and (args.key is None or args.values):
