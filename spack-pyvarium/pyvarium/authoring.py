@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -21,7 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from . import checking, gathering, recipes, spack_api, spack_recipes, spack_repos
+from . import build_hooks, checking, gathering, recipes, spack_api, spack_recipes, spack_repos
 from .cache import Cache
 from .checking import Finding
 from .errors import PyvariumError
@@ -31,7 +31,7 @@ from .index import SDIST_SUFFIXES
 from .project import without_password
 from .recipe import Known
 from .recipes import Options, Plan, Repo, Sources
-from .releases import File, Project
+from .releases import File, Project, Release
 from .sources import read_project
 from .versions import label_of
 
@@ -43,12 +43,16 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asks for, beside names: from where, to where, and how far."""
+    """What the user asks for, beside names: from where, to where, and how far.
+
+    ``hooks`` is whether code of the projects may run, to tell what their builds require.
+    """
 
     repo: Optional[str] = None
     versions: str = "minor"
     closure: str = recipes.MISSING
     offline: bool = False
+    hooks: bool = False
 
 
 def plan_creation(
@@ -213,7 +217,16 @@ def _sources(wish: Wish, report: Report, local: Optional[Mapping[str, Project]] 
             project, versions, source, specifier=specifier, keep=keep, progress=progress
         )
 
-    return Sources(named, cache(spack_recipes.known_by_name), spack_recipes.existing, fetch)
+    @cache  # Also of what failed: a recipe may be described again.
+    def amended(project: str, release: Release) -> Release:
+        return build_hooks.amend(project, release, source, os.environ, report=report)
+
+    def amend(project: Project) -> Project:
+        releases = tuple(amended(project.name, one) for one in project.releases)
+        return replace(project, releases=releases)
+
+    found = Sources(named, cache(spack_recipes.known_by_name), spack_recipes.existing, fetch)
+    return replace(found, amend=amend) if wish.hooks else found
 
 
 def _requirement(word: str) -> Requirement:

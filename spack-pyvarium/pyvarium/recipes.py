@@ -59,13 +59,15 @@ class Sources:
 
     ``named`` finds the recipe of a project, ``recipe`` one by its own name, and ``existing`` reads
     all of one. ``fetch`` asks the index for the releases of a project that a policy selects within
-    a specifier, and for those of some versions beside them.
+    a specifier, and for those of some versions beside them. ``amend`` adds what the index does not
+    tell to those of which a recipe is made.
     """
 
     named: Callable[[str], Optional[Known]]
     recipe: Callable[[str], Optional[Known]]
     existing: Callable[[str], Existing]
     fetch: Callable[[str, Optional[str], SpecifierSet, FrozenSet[str]], Project]
+    amend: Callable[[Project], Project] = lambda project: project
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,7 @@ class _Work:
             self.enough[project] = f"{existing.repo} has {existing.name} up to {newest}"
             return
         self.recipes[project] = describe(
-            fetched, wanted.extras, self.named, self.requirements_of, existing
+            self.sources.amend(fetched), wanted.extras, self.named, self.requirements_of, existing
         )
 
     def _follow(self) -> List[str]:

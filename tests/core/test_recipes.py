@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
@@ -143,6 +144,22 @@ def test_an_existing_recipe_is_extended_by_what_is_newer(tmp_path: Path) -> None
     assert [one.label for one in planned.recipe.versions] == ["2.0"]
     assert [one.spec for one in planned.recipe.dependencies] == ["py-bar@1:"]
     assert b"import PyFoo as BuiltinPyFoo" in (planned.change.after or b"")
+
+
+def test_only_what_becomes_a_recipe_is_amended(tmp_path: Path) -> None:
+    site = Site(tmp_path, [FOO], [existing("foo", "1.1"), existing("baz", "1.0")])
+    amended: Dict[str, List[str]] = {}
+
+    def amend(found: Project) -> Project:
+        amended[found.name] = [str(one.version) for one in found.releases]
+        return project(release("2.0", build=["baz"]))
+
+    sources = replace(site.sources, amend=amend)
+    [planned] = plan_creation([Requirement("foo")], site.repo, sources, Options()).recipes
+    assert amended == {"foo": ["2.0"]}
+    assert [(one.spec, one.types) for one in planned.recipe.dependencies] == [
+        ("py-baz", ("build",))
+    ]
 
 
 def test_an_existing_recipe_may_have_enough(tmp_path: Path) -> None:

@@ -291,7 +291,9 @@ def _add_recipes(commands):
         parser.add_argument(
             "--hooks",
             action="store_true",
-            help="ask the build backends too what they need: runs code of the projects",
+            help="also ask the build backend of each version what else it requires; this runs code"
+            " of the projects, 60 s each at most, apart from your configuration but not from your"
+            " files",
         )
         parser.add_argument(
             "--check", action="store_true", help="write nothing; exit 3 if it would"
@@ -584,7 +586,8 @@ def write_recipes(args):
     """Write recipes of Spack's for projects on the package index, and look after them.
 
     A recipe has many versions, from the metadata of their wheels and the text of their sdists, of
-    which nothing is run. The index is that of PIP_INDEX_URL or UV_INDEX_URL, else PyPI.
+    which nothing is run without --hooks. The index is that of PIP_INDEX_URL or UV_INDEX_URL, else
+    PyPI.
     """
 
 
@@ -632,7 +635,7 @@ def _recipe_wish(args):
     from pyvarium import authoring
 
     closure = getattr(args, "closure", "missing")
-    return authoring.Wish(args.repo, args.versions, closure, args.offline)
+    return authoring.Wish(args.repo, args.versions, closure, args.offline, args.hooks)
 
 
 def _write_recipes(args, repo, plan):
