@@ -44,6 +44,8 @@ MOST_REQUIREMENTS = 200
 #: How much is read of what a program said, from its end.
 _MOST_SAID = 64 << 10
 
+#: Without these a python may not start that a module file brought.
+_FOR_PYTHON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 #: What pip needs of the user's variables to reach the index, and not to fetch again what it has.
 _FOR_PIP = (
     *("HOME", "XDG_CACHE_HOME", "PIP_CACHE_DIR", "PIP_DEFAULT_TIMEOUT", "PIP_TRUSTED_HOST"),
@@ -144,8 +146,8 @@ def amend(
             report(f"{project} {release.source.label}: code of {project} runs (--hooks)")
             with _temporary_directory() as directory:
                 source = _fetch(release.source, fetcher, directory)
-                python = make_venv(release.build, directory, environ, run)
-                texts = ask(release.build, source, python, directory, run, limit)
+                make_venv(release.build, directory, environ, run)
+                texts = ask(release.build, source, directory, environ, run, limit)
             fetcher.cache.write(KIND, sha256, json.dumps(texts).encode())
     except (PyvariumError, OSError) as error:
         said = " ".join(str(error).split())
@@ -165,15 +167,14 @@ def with_answer(release: Release, texts: Sequence[str]) -> Release:
     return replace(release, build=build, problems=(*release.problems, *said))
 
 
-def make_venv(build: Build, directory: Path, environ: Mapping[str, str], run: Run) -> Path:
-    """Make a venv with what a build requires, as wheels alone; returns its python.
+def make_venv(build: Build, directory: Path, environ: Mapping[str, str], run: Run) -> None:
+    """Make a venv in a directory, with what a build requires, as wheels alone.
 
     Raises HooksError, and what ``run`` raises.
     """
     venv = directory / "venv"
-    python = venv / "bin" / "python"
+    apart = _hook_environ(directory, environ)
     command = [sys.executable, "-I", "-m", "venv", str(venv)]
-    apart = _hook_environ(python, directory)
     _step(run, "the venv for it", Program(command, apart, directory, PREPARATION_LIMIT))
     requires = [str(one) for one in build.requires]
     if next(venv.glob("lib/python*/site-packages/pip/_vendor/pyproject_hooks"), None) is None:
@@ -181,23 +182,27 @@ def make_venv(build: Build, directory: Path, environ: Mapping[str, str], run: Ru
     if requires:
         # No sdist: its code would run as well, without a limit and for minutes.
         words = ["install", "--quiet", "--no-input", "--only-binary", ":all:"]
-        command = [str(python), "-I", "-m", "pip", *words, "--", *requires]
+        command = [_python(directory), "-I", "-m", "pip", *words, "--", *requires]
         program = Program(command, _pip_environ(environ, apart), directory, PREPARATION_LIMIT)
         _step(run, "installing what it requires", program)
-    return python
 
 
 def ask(
-    build: Build, source: Path, python: Path, directory: Path, run: Run, limit: float
+    build: Build,
+    source: Path,
+    directory: Path,
+    environ: Mapping[str, str],
+    run: Run,
+    limit: float,
 ) -> Tuple[str, ...]:
-    """Have a backend say what else it requires, in a venv with what it consists of.
+    """Have a backend say what else it requires, in the venv that was made in a directory.
 
     Raises HooksError, and what ``run`` raises.
     """
     answer = directory / "answer.json"
-    command = [str(python), "-I", "-c", _CALL, str(answer), str(source), build.backend]
+    command = [_python(directory), "-I", "-c", _CALL, str(answer), str(source), build.backend]
     command += _backend_path(source)
-    _step(run, "it", Program(command, _hook_environ(python, directory), source, limit))
+    _step(run, "it", Program(command, _hook_environ(directory, environ), source, limit))
     return parse_answer(_read_answer(answer))
 
 
@@ -263,12 +268,17 @@ def _backend_path(source: Path) -> List[str]:
     return list(toml_text.strings_at(toml_text.parse(text, "pyproject.toml"), keys, "it"))
 
 
-def _hook_environ(python: Path, directory: Path) -> Dict[str, str]:
+def _python(directory: Path) -> str:
+    return str(directory / "venv" / "bin" / "python")
+
+
+def _hook_environ(directory: Path, environ: Mapping[str, str]) -> Dict[str, str]:
     """No programs but those of the venv: what a backend asks for depends on what it finds."""
     home = directory / "home"
     home.mkdir(exist_ok=True)
     return {
-        "PATH": str(python.parent),
+        **{name: environ[name] for name in _FOR_PYTHON if name in environ},
+        "PATH": str(directory / "venv" / "bin"),
         "HOME": str(home),
         "TMPDIR": str(home),
         "LANG": "C.UTF-8",

@@ -49,7 +49,8 @@ needs_pip = pytest.mark.skipif(
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As one is made for each backend, which takes seconds."""
     directory = tmp_path_factory.mktemp("hooks")
-    return make_venv(Build(), directory, {}, run_limited).parent.parent
+    make_venv(Build(), directory, {}, run_limited)
+    return directory / "venv"
 
 
 Run = Callable[[Program], "subprocess.CompletedProcess[str]"]
@@ -114,13 +115,17 @@ def added(one: Release) -> Answer:
         (hook("import other", "return [other.NAME]"), None),
         (hook("raise RuntimeError('of the test')"), "it failed ('RuntimeError: of the test')"),
         (hook("import os", "os._exit(1)"), "it failed ('no message')"),
+        (
+            hook("open('large', 'wb').truncate(1 << 30)"),
+            "it failed ('OSError: [Errno 27] File too large')",
+        ),
         (hook("return {'bar': 1}"), "its answer is not a list of strings"),
         (hook("return ['bar', 1]"), "its answer is not a list of strings"),
         (hook("return ['bar'] * 201"), "its answer has more than 200 requirements"),
         (hook("return ['x' * (1 << 21)]"), f"its answer has more than {LARGEST_ANSWER} bytes"),
     ],
     ids=[
-        *("adds", "no-hook", "prints", "prints-much", "imports", "raises", "exits"),
+        *("adds", "no-hook", "prints", "prints-much", "imports", "raises", "exits", "large"),
         *("no-list", "no-strings", "many", "huge"),
     ],
 )
@@ -227,6 +232,7 @@ def test_programs_and_their_variables() -> None:
         "HOME": "/home/me",
         "PATH": "/home/me/bin",
         "PYTHONPATH": "/home/me/lib",
+        "LD_LIBRARY_PATH": "/site/python/lib",
         "SECRET": "secret",
         "PIP_INDEX_URL": "https://me:secret@index.example/simple",
         "PIP_TARGET": "/home/me/lib",
@@ -243,6 +249,7 @@ def test_programs_and_their_variables() -> None:
         return text.replace(directory, "DIR").replace(sys.executable, "PYTHON")
 
     apart: Dict[str, str] = {
+        "LD_LIBRARY_PATH": "/site/python/lib",
         "PATH": "DIR/venv/bin",
         "HOME": "DIR/home",
         "TMPDIR": "DIR/home",
@@ -419,7 +426,7 @@ def test_what_stands_for_an_answer(
         return done(program)
 
     with pytest.raises(HooksError) as caught:
-        ask(Build(), tmp_path, Path("python"), tmp_path, run, 60)
+        ask(Build(), tmp_path, tmp_path, {}, run, 60)
     assert str(caught.value) == reason
 
 
