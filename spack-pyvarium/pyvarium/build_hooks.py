@@ -140,6 +140,8 @@ def amend(
     try:
         if sha256 is None:
             raise HooksError("the index tells no sha256 of its sdist")
+        if not (release.build.known or release.build.requires):
+            raise HooksError("which one that is could not be read")
         texts = _parse_cached(fetcher.cache.read(KIND, sha256))
         if texts is None:
             _check_python(release)

@@ -89,7 +89,7 @@ def hook(*lines: str) -> str:
 def of(data: bytes, requires: Sequence[str] = (), **others: Any) -> Release:
     """The release whose sdist this is."""
     source = File("foo-1.0.tar.gz", URL, Version("1.0"), "1.0", hashlib.sha256(data).hexdigest())
-    build = Build(tuple(map(Requirement, requires)), "backend", known=False)
+    build = Build(tuple(map(Requirement, requires)), "backend")
     return replace(release("1.0"), source=source, build=build, **others)
 
 
@@ -100,52 +100,50 @@ def amended(
     return amend("foo", one, fetcher, {}, run=run, **options)
 
 
+BAZ = 'baz; python_version < "3"'
+
+
 def added(one: Release) -> Answer:
     return [str(requirement) for requirement in one.build.requires], one.problems
 
 
 @needs_pip
 @pytest.mark.parametrize(
-    ("backend", "answer"),
+    ("backend", "requires"),
     [
-        (hook("return ['bar>=1', 'baz; python_version < \"3\"']"), ["bar>=1", "baz"]),
+        (hook(f"return ['bar>=1', {BAZ!r}]"), ["bar>=1", BAZ]),
         ("", []),
         (hook("print('[\"rubbish\"]')", "return ['bar']"), ["bar"]),
         (hook("import os", "os.write(1, bytes(1 << 20))", "return ['bar']"), ["bar"]),
-        (hook("import other", "return [other.NAME]"), None),
-        (hook("raise RuntimeError('of the test')"), "it failed ('RuntimeError: of the test')"),
-        (hook("import os", "os._exit(1)"), "it failed ('no message')"),
+    ],
+    ids=["adds", "no-hook", "prints", "prints-much"],
+)
+def test_what_backends_ask_for(venv: Path, backend: str, requires: List[str]) -> None:
+    data = sdist(backend)
+    assert added(amended(of(data), data, in_venv(venv))) == (requires, ())
+
+
+@needs_pip
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (["import bar"], "it failed (\"ModuleNotFoundError: No module named 'bar'\")"),
+        (["raise RuntimeError('of the test')"], "it failed ('RuntimeError: of the test')"),
+        (["import os", "os._exit(1)"], "it failed ('no message')"),
         (
-            hook("open('large', 'wb').truncate(1 << 30)"),
+            ["open('large', 'wb').truncate(1 << 30)"],
             "it failed ('OSError: [Errno 27] File too large')",
         ),
-        (hook("return {'bar': 1}"), "its answer is not a list of strings"),
-        (hook("return ['bar', 1]"), "its answer is not a list of strings"),
-        (hook("return ['bar'] * 201"), "its answer has more than 200 requirements"),
-        (hook("return ['x' * (1 << 21)]"), f"its answer has more than {LARGEST_ANSWER} bytes"),
+        (["return {'bar': 1}"], "its answer is not a list of strings"),
+        (["return ['bar', 1]"], "its answer is not a list of strings"),
+        (["return ['bar'] * 201"], "its answer has more than 200 requirements"),
+        (["return ['x' * (1 << 21)]"], f"its answer has more than {LARGEST_ANSWER} bytes"),
     ],
-    ids=[
-        *("adds", "no-hook", "prints", "prints-much", "imports", "raises", "exits", "large"),
-        *("no-list", "no-strings", "many", "huge"),
-    ],
+    ids=["imports", "raises", "exits", "large", "no-list", "no-strings", "many", "huge"],
 )
-def test_what_backends_say(venv: Path, backend: str, answer: Any) -> None:
-    data = sdist(backend)
-    found = amended(of(data), data, in_venv(venv))
-    if isinstance(answer, list):
-        names = [requirement.name for requirement in found.build.requires]
-        assert (names, found.problems, found.build.known) == (
-            [Requirement(one).name for one in answer],
-            (),
-            True,
-        )
-    elif answer is None:
-        assert added(found) == (
-            [],
-            (f"{NOT_ASKED}it failed (\"ModuleNotFoundError: No module named 'other'\")",),
-        )
-    else:
-        assert (added(found), found.build.known) == (([], (NOT_ASKED + answer,)), False)
+def test_backends_that_say_nothing_of_use(venv: Path, lines: List[str], reason: str) -> None:
+    data = sdist(hook(*lines))
+    assert added(amended(of(data), data, in_venv(venv))) == ([], (NOT_ASKED + reason,))
 
 
 @needs_pip
@@ -353,6 +351,12 @@ PYTHON = "{}.{}.{}".format(*sys.version_info)
             never,
             f"it does not run on Python {PYTHON}, which runs this command",
         ),
+        (
+            replace(of(GOOD), build=Build(known=False)),
+            GOOD,
+            never,
+            "which one that is could not be read",
+        ),
         (of(GOOD), OTHER_BYTES, never, "its sdist has another sha256 than the index says"),
         (of(OUTSIDE), OUTSIDE, never, "it has a member that would be outside of its directory"),
         (
@@ -373,7 +377,16 @@ PYTHON = "{}.{}.{}".format(*sys.version_info)
         (of(GOOD), GOOD, absent, "[Errno 2] No such file or directory: 'python'"),
     ],
     ids=[
-        *("python", "digest", "outside", "no-venv", "stopped", "no-requirement", "fails"),
+        *(
+            "python",
+            "unread",
+            "digest",
+            "outside",
+            "no-venv",
+            "stopped",
+            "no-requirement",
+            "fails",
+        ),
         *("no-answer", "absent"),
     ],
 )
