@@ -291,9 +291,9 @@ def _add_recipes(commands):
         parser.add_argument(
             "--hooks",
             action="store_true",
-            help="also ask the build backend of each version what else it requires; this runs code"
-            " of the projects, 60 s each at most, apart from your configuration but not from your"
-            " files",
+            help="also ask the build backend of each version what else it requires, and again at"
+            " each update; this runs code of the projects, 60 s each at most, apart from your"
+            " configuration but not from your files",
         )
         parser.add_argument(
             "--check", action="store_true", help="write nothing; exit 3 if it would"
