@@ -23,6 +23,7 @@ import spack.config
 import spack.error
 import spack.paths
 import spack.repo
+import spack.util.naming
 import spack.util.web
 
 from . import root
@@ -81,6 +82,8 @@ def find(word: str) -> Repo:
             f" {', '.join(sorted(configured))}); name one of them, or a directory, as ./{word}"
         )
     path = Path(canonicalize_path(word))
+    if any(one.exists() and not one.is_dir() for one in (path, *path.parents)):
+        raise PyvariumError(f"repo {word}: is not a directory; name one, or one to be made")
     found = _roots(path)
     if len(found) > 1:
         listed = ", ".join(str(one) for one in found)
@@ -95,10 +98,10 @@ def find(word: str) -> Repo:
         except spack.error.SpackError as error:
             raise _unusable(word, error) from None
     namespace = path.name.replace("-", "_")
-    if not namespace.isidentifier() or not namespace.isascii() or namespace == BUILTIN:
+    if not spack.util.naming.valid_module_name(namespace, PACKAGE_API) or namespace == BUILTIN:
         raise PyvariumError(
             f"repo {word}: {path.name!r} cannot be the namespace of a repo; take another name of"
-            " letters, digits and '_'"
+            " small letters, digits and '_', that is no word of Python's"
         )
     if namespace in configured:
         taken = configured[namespace].root
