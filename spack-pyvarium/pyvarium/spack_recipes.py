@@ -76,7 +76,8 @@ def names() -> Mapping[str, str]:
 
     found: Dict[str, str] = {}
     for repo in spack.repo.PATH.repos:
-        for name in repo.all_package_names():
+        # Which of them are virtual, Spack would load them all for.
+        for name in repo.all_package_names(include_virtuals=True):
             try:
                 text = Path(repo.filename_for_package_name(name)).read_text(encoding="utf-8")
             except (OSError, UnicodeError):
@@ -214,7 +215,7 @@ def recipe_named(name: str) -> Optional[Recipe]:
 def _recipe_class(name: str) -> Any:
     try:
         return spack.repo.PATH.get_pkg_class(name)
-    except spack.error.SpackError as error:
+    except (spack.error.SpackError, AttributeError) as error:  # One without its class.
         reason = " ".join(str(error).split())
         raise PyvariumError(
             f"recipe {name}: cannot be loaded ({reason}); mend it or remove its repo"
