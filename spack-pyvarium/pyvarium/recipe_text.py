@@ -79,7 +79,7 @@ def render(recipe: Recipe) -> str:
 
 def with_generated(text: str, recipe: Recipe) -> str:
     """Put what is said now between the marks of a recipe; all else stays to the byte."""
-    first, last = _marks(text, recipe.name)
+    first, last = _marks(text, f"recipe {recipe.name}")
     new = generated(recipe)
     if not last[0].endswith("\n"):
         new = new[:-1]
@@ -135,7 +135,7 @@ class Generated:
 
 def read_generated(text: str, name: str, subject: str) -> Generated:
     """Read a recipe that ``render`` has made, without running it; raises RecipeError."""
-    first, last = _marks(text, name)
+    first, last = _marks(text, subject)
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
@@ -160,14 +160,19 @@ def read_generated(text: str, name: str, subject: str) -> Generated:
     )
 
 
-def _marks(text: str, name: str) -> List[re.Match[str]]:
+def _marks(text: str, subject: str) -> List[re.Match[str]]:
     marks = list(_MARK.finditer(text))
     if [mark[1] for mark in marks] == ["begin", "end"]:
         return marks
-    found = ", ".join(mark[1] for mark in marks) or "none"
+    if not marks:
+        raise RecipeError(
+            f"{subject}: has no marks of ours, and is kept as it was written by hand; name another"
+            " repo, or move it away"
+        )
+    found = ", ".join(mark[1] for mark in marks)
     raise RecipeError(
-        f"recipe {name}: '{BEGIN}' and '{END}' must stand in it once each, in this order"
-        f" (found: {found}); restore them, or move the recipe away"
+        f"{subject}: '{BEGIN}' and '{END}' must stand in it once each, in this order (found:"
+        f" {found}); restore them, or move the recipe away"
     )
 
 

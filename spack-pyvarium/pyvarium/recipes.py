@@ -306,8 +306,8 @@ class _Work:
                 changed[one.project] = None
         if self.options.closure == OUTDATED:
             for recipe, dependency, _ in self._lacking():
-                project = self.sources.existing(dependency.name).project
-                if project not in self.wanted:
+                project = self._project(dependency.name)
+                if project is not None and project not in self.wanted:
                     reason = f"needed by {recipe.name} as {dependency.spec}"
                     self.wanted[project] = _Wanted(reason, base=dependency.name)
                     changed[project] = None
@@ -325,13 +325,22 @@ class _Work:
                 if not any(selects(one.versions, label) for label in known.versions):
                     yield recipe, one, known
 
+    def _project(self, name: str) -> Optional[str]:
+        """The project whose recipe could be extended; None for python, and for what is made."""
+        if any(one.name == name for one in self.recipes.values()):
+            return None
+        project = self.sources.existing(name).project
+        known = self.sources.named(project)
+        return project if known is not None and known.name == name else None
+
     def _unsatisfiable(self) -> Iterator[str]:
         for recipe, one, known in self._lacking():
             when = f" when {one.when}" if one.when else ""
-            remedy = "" if self.options.closure == OUTDATED else "; --closure outdated adds one"
+            adds = self.options.closure != OUTDATED and self._project(one.name) is not None
+            remedy = "; --closure outdated adds one" if adds else ""
             yield (
-                f"{recipe.name}: depends on {one.spec}{when}, but the newest {one.name} is"
-                f" {known.versions[0]}{remedy}"
+                f"{recipe.name}: depends on {one.spec}{when}, but no {one.name} is, of which"
+                f" the newest is {known.versions[0]}{remedy}"
             )
 
     def _planned(self, project: str) -> Planned:

@@ -211,9 +211,8 @@ def test_a_file_may_end_without_a_newline() -> None:
         (("# pyvarium: end\n", ""), "begin"),
         (("# pyvarium: end\n", "# pyvarium: end\n    # pyvarium: end\n"), "begin, end, end"),
         (("# pyvarium: begin\n", "# pyvarium: end\n"), "end, end"),
-        (("# pyvarium:", "# "), "none"),
     ],
-    ids=["no-begin", "no-end", "two-ends", "no-begin-but-an-end", "none"],
+    ids=["no-begin", "no-end", "two-ends", "no-begin-but-an-end"],
 )
 def test_damaged_marks(change: Tuple[str, str], found: str) -> None:
     with pytest.raises(RecipeError) as error:

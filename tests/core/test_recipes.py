@@ -17,7 +17,7 @@ from made_projects import project, release
 from pyvarium.errors import PyvariumError
 from pyvarium.gathering import ReleasesError
 from pyvarium.recipe import Dependency, Existing, Known
-from pyvarium.recipe_text import BEGIN, END, read_generated
+from pyvarium.recipe_text import END, read_generated
 from pyvarium.recipes import Options, Plan, Repo, Sources, plan_creation, plan_update
 from pyvarium.releases import Project
 from pyvarium.selection import Candidate, select
@@ -179,7 +179,8 @@ NEW_BAR = project(release("2.1"), release("2.0"), release("1.0"), name="bar")
 def test_what_no_recipe_has_is_told(tmp_path: Path) -> None:
     plan = Site(tmp_path, [NEEDS_NEW, NEW_BAR], [existing("bar", "1.0")]).create("foo")
     assert plan.problems == (
-        "py-foo: depends on py-bar@2:, but the newest py-bar is 1.0; --closure outdated adds one",
+        "py-foo: depends on py-bar@2:, but no py-bar is, of which the newest is 1.0; --closure"
+        " outdated adds one",
     )
 
 
@@ -198,7 +199,22 @@ def test_what_nobody_has_is_told_once(tmp_path: Path) -> None:
     plan = Site(tmp_path, [NEEDS_NEW, old], [existing("bar", "1.0")]).create(
         "foo", closure="outdated"
     )
-    assert plan.problems == ("py-foo: depends on py-bar@2:, but the newest py-bar is 1.0",)
+    assert plan.problems == (
+        "py-foo: depends on py-bar@2:, but no py-bar is, of which the newest is 1.0",
+    )
+
+
+def test_no_python_and_nothing_that_is_made_is_outdated(tmp_path: Path) -> None:
+    """Neither the index nor a repo could be asked for it."""
+    python = Existing("python", "builtin", ("3.14.0", "3.9.1"))
+    old = project(release("1.0"), name="bar")
+    site = Site(tmp_path, [project(release("1.0", ["bar>=2"], python="<3.9")), old], [python])
+    plan = site.create("foo", closure="outdated")
+    assert plan.problems == (
+        "py-foo: depends on python@:3.8, but no python is, of which the newest is 3.14.0",
+        "py-foo: depends on py-bar@2:, but no py-bar is, of which the newest is 1.0",
+    )
+    assert site.create("foo").problems == plan.problems
 
 
 def test_an_extra_of_what_is_made_becomes_its_variant(tmp_path: Path) -> None:
@@ -298,8 +314,8 @@ def test_a_recipe_by_hand_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(PyvariumError) as caught:
         Site(tmp_path, [FOO], []).create("foo")
     assert str(caught.value) == (
-        f"recipe py-foo: '{BEGIN}' and '{END}' must stand in it once each, in this order (found:"
-        " none); restore them, or move the recipe away"
+        f"{path}: has no marks of ours, and is kept as it was written by hand; name another repo,"
+        " or move it away"
     )
 
 
