@@ -104,6 +104,10 @@ def check(
         if known is None:
             raise PyvariumError(f"{name}: there is no recipe for it; create one")
         existing = sources.existing(known.name)
+        if existing.pypi is None and sources.named(existing.project) != known:
+            raise PyvariumError(
+                f"recipe {known.name}: is of no project on the index; name another"
+            )
         fetched = sources.fetch(
             existing.project, None, SpecifierSet(), frozenset(existing.versions)
         )
@@ -166,7 +170,7 @@ def audit(repo: Repo, plan: Plan, report: Report) -> bool:
     if code == 0 or (issues and all(_UNSATISFIED in line for line in issues)):
         return True
     for line in lines:
-        report(line)
+        report(f"spack audit: {line}")
     return False
 
 
@@ -187,7 +191,7 @@ def fetcher(offline: bool) -> Fetcher:
 
 
 def _repo(wish: Wish) -> Repo:
-    return spack_repos.find(wish.repo) if wish.repo else spack_repos.default()
+    return spack_repos.default() if wish.repo is None else spack_repos.find(wish.repo)
 
 
 def _sources(wish: Wish, report: Report, local: Optional[Mapping[str, Project]] = None) -> Sources:
@@ -209,9 +213,9 @@ def _sources(wish: Wish, report: Report, local: Optional[Mapping[str, Project]] 
         if local and project in local:
             return local[project]
 
-        def progress(done: int, count: int, what: str) -> None:
+        def progress(done: int, count: int, _: str) -> None:
             if done == count or done % 10 == 0:
-                report(f"{what} ({done} of {count})")
+                report(f"{project}: {done} of {count} releases read")
 
         return gathering.fetch_project(
             project, versions, source, specifier=specifier, keep=keep, progress=progress

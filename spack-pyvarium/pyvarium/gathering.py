@@ -195,7 +195,9 @@ def read_project(path: Path) -> Project:
         data = path.read_bytes()
         archive = read_archive(io.BytesIO(data), path.name, sdists.wanted)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})") from None
+        raise FileError(
+            f"{path}: cannot be read ({error.strerror}); name an sdist that can"
+        ) from None
     except ArchiveError as error:
         raise FileError(f"{path}: is no sdist ({error}); {_SDIST_WANTED}") from None
     sdist = sdists.describe(archive)

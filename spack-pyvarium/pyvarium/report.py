@@ -423,11 +423,12 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
     for one in plan.recipes:
         would = "" if written or not one.change else "would be "
         labels = [version.label for version in one.recipe.versions]
-        has = labels[0] if len(labels) == 1 else f"{labels[-1]} to {labels[0]}"
-        count = "1 version" if len(labels) == 1 else f"{len(labels)} versions"
+        has = f"{len(labels)} versions from {labels[-1]} to {labels[0]}"
+        if len(labels) == 1:
+            has = labels[0]
         lines.append(
             f"{one.change.path}: {would}{words.get(one.action, one.action)}"
-            f" ({one.recipe.name} {has}, {count}, {one.reason})\n"
+            f" ({one.recipe.name}, {has}, {one.reason})\n"
         )
     return Answer("".join(lines) or "nothing to do\n", plan.problems, code)
 

@@ -79,11 +79,11 @@ def _chosen(
             specifier = specifier & SpecifierSet(text)
         except InvalidSpecifier:
             raise SelectionError(
-                f"{quoted(text)}: does not select versions; say '{MINOR}', '{ALL}', a number,"
-                " or a specifier such as '>=2,<4'"
+                f"versions {quoted(text)}: selects none; say '{MINOR}', '{ALL}', a number, or a"
+                " specifier such as '>=2,<4'"
             ) from None
     if text.isdecimal() and int(text) == 0:
-        raise SelectionError("0: selects no version; say how many of the newest to take")
+        raise SelectionError("versions '0': selects none; say how many of the newest to take")
     kept = set(specifier.filter([one.version for one in found]))
     if not kept:
         # Of packaging, some releases offer no pre-release where nothing else is asked for.

@@ -108,6 +108,7 @@ def describe(
     needs, unsaid = case.needs([one.name for one in variants])
     said = case.summed(unsaid)
     problems += strange
+    of_all = [f"{project.name}: {problem}" for problem in project.problems]
     for label, one in releases.items():
         problems += [f"{project.name} {label}: {problem}" for problem in one.problems]
     pypi = pypi_of(project.name, releases)
@@ -123,7 +124,7 @@ def describe(
         dependencies=case.covered(needs),
         unsaid=said,
         missing=case.missing(needs),
-        problems=tuple(dict.fromkeys([*project.problems, *problems, *map(str, said)])),
+        problems=tuple(dict.fromkeys([*of_all, *problems, *map(str, said)])),
         repo=existing.repo if existing else None,
     )
 

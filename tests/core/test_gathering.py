@@ -356,7 +356,7 @@ ERRORS: Dict[str, Tuple[Index, str, str, str]] = {
         index_with(sdist()),
         "foo",
         "some",
-        "'some': does not select versions; say 'minor', 'all', a number, or a specifier such as"
+        "versions 'some': selects none; say 'minor', 'all', a number, or a specifier such as"
         " '>=2,<4'",
     ),
     "metadata": (

@@ -65,22 +65,23 @@ def test_pre_releases_where_there_is_nothing_else(versions: str, expected: str) 
 @pytest.mark.parametrize(
     ("versions", "message"),
     [
-        ("newest", "'newest': does not select versions; "),
-        ("-1", "'-1': does not select versions; "),
-        ("1.0", "'1.0': does not select versions; "),
-        (">=1 os.system('x')", "\">=1 os.system('x')\": does not select versions; "),
+        ("newest", "'newest'"),
+        ("-1", "'-1'"),
+        ("1.0", "'1.0'"),
+        (">=1 os.system('x')", "\">=1 os.system('x')\""),
     ],
 )
 def test_selections_that_are_none(versions: str, message: str) -> None:
     with pytest.raises(SelectionError) as raised:
         select(candidates(MANY), versions)
     assert str(raised.value) == (
-        f"{message}say 'minor', 'all', a number, or a specifier such as '>=2,<4'"
+        f"versions {message}: selects none; say 'minor', 'all', a number, or a specifier such as"
+        " '>=2,<4'"
     )
 
 
 def test_no_version() -> None:
-    with pytest.raises(SelectionError, match="0: selects no version"):
+    with pytest.raises(SelectionError, match="versions '0': selects none; "):
         select(candidates(MANY), "0")
 
 

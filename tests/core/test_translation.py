@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, List, Optional, Sequence, Tuple
 
 import pytest
@@ -250,6 +251,13 @@ def test_what_cannot_be_said(requirement: str, expected: str) -> None:
     (text,) = unsaid(one)
     assert text.startswith(expected)
     assert describe(project(one)).problems == (text,)
+
+
+def test_problems_say_of_which_project_they_are() -> None:
+    of_all = replace(
+        project(release("1.0", problems=("is odd",))), problems=("2 are passed over",)
+    )
+    assert describe(of_all).problems == ("foo: 2 are passed over", "foo 1.0: is odd")
 
 
 def test_what_cannot_be_said_of_other_pythons_does_not_matter() -> None:

@@ -642,17 +642,25 @@ def _write_recipes(args, repo, plan):
     """Write what is planned, have Spack look at it, and print the answer."""
     from pyvarium import authoring, report
 
-    sound = True
     written = not (args.check or args.diff or args.dry_run)
     if written:
         authoring.write(repo, plan)
-        sound = authoring.audit(repo, plan, _say)
-        if not repo.configured:
-            _say("Spack does not look into this repo yet: run 'spack repo add %s'" % repo.root)
-    code = _print(
-        report.recipes(plan, written=written, check=args.check, diff=args.diff, as_json=args.json)
+    answer = report.recipes(
+        plan, written=written, check=args.check, diff=args.diff, as_json=args.json
     )
-    return code if sound else 1
+    sys.stdout.write(answer.text)
+    sys.stdout.flush()  # The notes are read after it.
+    for note in answer.notes:
+        _say(note)
+    if not written:
+        return answer.code
+    sound = authoring.audit(repo, plan, _say)
+    if not repo.configured:
+        import shlex
+
+        where = shlex.quote(str(repo.root))
+        _say("Spack does not look into this repo yet; have it do so by: spack repo add %s" % where)
+    return answer.code if sound else 1
 
 
 def check_recipes(args):
