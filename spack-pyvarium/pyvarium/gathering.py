@@ -91,7 +91,8 @@ def fetch_project(
     found = candidates(files)
     chosen = select(found, versions, specifier, keep)
     if not chosen:
-        asked = ",".join(filter(None, [str(specifier or ""), versions or "", *sorted(keep)]))
+        named = versions if versions and any(one in "<>=!~" for one in versions) else ""
+        asked = ",".join(filter(None, [str(specifier or ""), named, *sorted(keep)]))
         raise _nothing(project, files, found, asked, fetcher.index)
     releases: Dict[int, Release] = {}
     left_out: Dict[int, str] = {}

@@ -139,7 +139,7 @@ def plan_creation(
     for request in requests:
         if request.url is not None:
             raise RecipeError(
-                f"{request}: is an address, not a version on the index; ask for {request.name}"
+                f"{request.name}: is asked for by an address; ask for a version on the index"
             )
         work.want(canonicalize_name(request.name), request.specifier, request.extras)
     return work.plan()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Tuple
 import spack
 import spack.deptypes
 import spack.error
+import spack.package_base
 import spack.repo
 import spack.version
 
@@ -214,12 +215,13 @@ def recipe_named(name: str) -> Optional[Recipe]:
 
 def _recipe_class(name: str) -> Any:
     try:
-        return spack.repo.PATH.get_pkg_class(name)
+        found = spack.repo.PATH.get_pkg_class(name)
+        if issubclass(found, spack.package_base.PackageBase):
+            return found
+        reason = f"{found.__name__} is no package"
     except (spack.error.SpackError, AttributeError) as error:  # One without its class.
         reason = " ".join(str(error).split())
-        raise PyvariumError(
-            f"recipe {name}: cannot be loaded ({reason}); mend it or remove its repo"
-        ) from None
+    raise PyvariumError(f"recipe {name}: cannot be loaded ({reason}); mend it or remove its repo")
 
 
 def _compiled(recipe: Any) -> Tuple[bool, str]:

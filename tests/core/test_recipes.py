@@ -295,9 +295,8 @@ def test_an_update_of_what_extends_another_recipe(tmp_path: Path) -> None:
     [
         ("nothing", "nothing: is not on the index; check its spelling"),
         (
-            "foo @ https://x.org/foo-1.tar.gz",
-            "foo@ https://x.org/foo-1.tar.gz: is an address, not a version on the index;"
-            " ask for foo",
+            "foo @ https://me:secret@x.org/foo-1.tar.gz",
+            "foo: is asked for by an address; ask for a version on the index",
         ),
     ],
 )
