@@ -4,16 +4,18 @@
 """A package index on loopback, filled by tests from values. It needs nothing from outside.
 
 The index speaks the HTML of PEP 503 with hashes, ``data-requires-python`` and the metadata files
-of PEP 658. Wheels are made in memory, are valid to the byte and the same at every run.
+of PEP 658. Wheels and sdists are made in memory, are valid to the byte and the same at every run.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import io
 import re
+import tarfile
 import threading
 import zipfile
 from dataclasses import dataclass, field
@@ -45,6 +47,7 @@ class Release:
     #: Console scripts, name to entry point.
     scripts: Mapping[str, str] = field(default_factory=dict)
     module: str = MODULE
+    extras: Tuple[str, ...] = ()
 
     @property
     def escaped(self) -> str:
@@ -60,6 +63,7 @@ def render_metadata(release: Release) -> bytes:
     lines = ["Metadata-Version: 2.1", f"Name: {release.name}", f"Version: {release.version}"]
     lines += [f"Requires-Python: {release.requires_python}"]
     lines += [f"Requires-Dist: {requirement}" for requirement in release.requires]
+    lines += [f"Provides-Extra: {extra}" for extra in release.extras]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -87,6 +91,18 @@ def render_wheel(release: Release) -> bytes:
     return archive.getvalue()
 
 
+def render_sdist(release: Release, files: Mapping[str, str]) -> bytes:
+    """Render what it is built from, with its PKG-INFO."""
+    top = f"{release.escaped}-{release.version}"
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as sdist:
+        for name, text in {"PKG-INFO": render_metadata(release).decode(), **files}.items():
+            member = tarfile.TarInfo(f"{top}/{name}")
+            member.size, member.mtime = len(text.encode()), 315619200  # A zip file begins in 1980.
+            sdist.addfile(member, io.BytesIO(text.encode()))
+    return gzip.compress(archive.getvalue(), mtime=0)
+
+
 def _record_hash(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
@@ -111,17 +127,28 @@ class Index:
         return f"http://127.0.0.1:{self._server.server_port}/simple/"
 
     def add(self, release: Release) -> None:
-        wheel, metadata = render_wheel(release), render_metadata(release)
-        sha256, metadata_sha256 = (hashlib.sha256(data).hexdigest() for data in (wheel, metadata))
-        path = f"/files/{release.filename}"
-        self.pages[path] = ("application/octet-stream", wheel)
-        self.pages[f"{path}.metadata"] = ("application/octet-stream", metadata)
-        link = (
-            f'<a href="{path}#sha256={sha256}" data-dist-info-metadata="sha256={metadata_sha256}"'
-            f' data-core-metadata="sha256={metadata_sha256}"'
-            f' data-requires-python="{html.escape(release.requires_python)}">'
-            f"{release.filename}</a>"
-        )
+        metadata = render_metadata(release)
+        said = f"sha256={hashlib.sha256(metadata).hexdigest()}"
+        self.pages[f"/files/{release.filename}.metadata"] = ("application/octet-stream", metadata)
+        attributes = {"dist-info-metadata": said, "core-metadata": said}
+        self._add_file(release, release.filename, render_wheel(release), attributes)
+
+    def add_sdist(
+        self, release: Release, files: Mapping[str, str], yanked: Optional[str] = None
+    ) -> None:
+        name = f"{release.escaped}-{release.version}.tar.gz"
+        attributes = {} if yanked is None else {"yanked": yanked}
+        self._add_file(release, name, render_sdist(release, files), attributes)
+
+    def _add_file(
+        self, release: Release, filename: str, data: bytes, attributes: Mapping[str, str]
+    ) -> None:
+        path = f"/files/{filename}"
+        self.pages[path] = ("application/octet-stream", data)
+        attributes = {**attributes, "requires-python": release.requires_python}
+        said = "".join(f' data-{key}="{html.escape(text)}"' for key, text in attributes.items())
+        sha256 = hashlib.sha256(data).hexdigest()
+        link = f'<a href="{path}#sha256={sha256}"{said}>{filename}</a>'
         name = canonicalize_name(release.name)
         self._links.setdefault(name, []).append(link)
         self.pages[f"/simple/{name}/"] = _page(self._links[name])

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from spacks import TOP, Spack, write
+from spacks import TOP, UNMET, Spack, write
 
 from pyvarium import __version__
 
@@ -47,31 +47,6 @@ OTHERS = (
     *("py-black", "py-jupyter-core", "py-msgpack", "py-poetry-core", "py-resolvelib", "py-rich"),
     *("py-tomlkit", "py-virtualenv"),
 )
-#: The requirements of all distributions on the path that are not met, with those of extras that
-#: others ask for. Is run by the python that they are for.
-UNMET = """
-import importlib.metadata, json, sys
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-found = {}
-for one in importlib.metadata.distributions():
-    found.setdefault(canonicalize_name(one.metadata["Name"]), one)
-waiting = [(name, "") for name in found]
-seen, unmet = set(), []
-while waiting:
-    name, extra = waiting.pop()
-    if (name, extra) in seen or name not in found:
-        continue
-    seen.add((name, extra))
-    for requirement in map(Requirement, found[name].requires or ()):
-        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
-            continue
-        other = found.get(canonicalize_name(requirement.name))
-        if other is None or not requirement.specifier.contains(other.version, True):
-            unmet.append(f"{name}[{extra}]: {requirement}: {other and other.version}")
-        waiting += [(canonicalize_name(requirement.name), extra) for extra in requirement.extras]
-print(json.dumps({"distributions": len(found), "unmet": sorted(unmet)}))
-"""
 
 
 @pytest.fixture(scope="session")
