@@ -160,7 +160,7 @@ def _condition(when: Any) -> Condition:
         if str(alone) == "python" and not python:
             python = _versions(edge.spec)
         else:
-            others.append(f"^{edge.spec}")
+            others.append(f"{'%' if getattr(edge, 'direct', False) else '^'}{edge.spec}")
     other = " ".join([part for part in (str(rest).strip(), *others) if part])
     return Condition(_versions(when), variants, platform, target, python, other)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,6 +19,8 @@ from packaging.specifiers import SpecifierSet
 from pyvarium import spack_api, spack_recipes
 from pyvarium.choice import Recipe, Source, choose
 from pyvarium.errors import PyvariumError
+from pyvarium.grid import Condition
+from pyvarium.recipe import Dependency, Existing
 from pyvarium.sources import read_project
 from pyvarium.versions import constraint
 
@@ -48,6 +52,41 @@ RECIPES = {
 }
 
 
+MANY = """pypi = "Ma.ny/many-1.tar.gz"
+    version("2.1")
+    version("2.0", deprecated=True)
+    version("1.0")
+    version("main", branch="main")
+    variant("fast", default=False)
+    variant("slow", default=True)
+    variant("kind", default="a", values=("a", "b"))
+    depends_on("py-pure@1.5:", type=("build", "run"))
+    depends_on("py-pure@2:+x", type="run", when="@2:+fast kind=b")
+    depends_on("py-other", type="run", when="platform=linux target=x86_64:")
+    depends_on("py-linking", type="run", when="platform=darwin")
+    depends_on("zlib", type="link", when="^python@3.8:3.9")
+    depends_on("mpi", when="%gcc")
+    with when("+slow"):
+        depends_on("libelf@0.8.13", type="build", when="^python@3.9: ^py-pure@2:")
+"""
+#: By recipe: what ``many`` depends on it for, which is the order of the dependencies.
+DEPENDENCIES = [
+    Dependency("py-pure", "1.5:", (), ("build", "run")),
+    Dependency("py-pure", "2:", ("+x",), ("run",), Condition("2:", ("+fast", "kind=b"))),
+    Dependency("py-other", "", (), ("run",), Condition(platform="linux", target="x86_64")),
+    Dependency("py-linking", "", (), ("run",), Condition(platform="darwin")),
+    Dependency("zlib", "", (), ("link",), Condition(python="3.8:3.9")),
+    Dependency("mpi", "", (), ("build", "link"), Condition(other="%gcc")),
+    Dependency(
+        "libelf",
+        "0.8.13",
+        (),
+        ("build",),
+        Condition(variants=("+slow",), python="3.9:", other="^py-pure@2:"),
+    ),
+]
+
+
 @pytest.fixture
 def recipes(tmp_path: Path, mock_packages: Any) -> Any:
     """Spack's mock recipes, and some of Python projects before them."""
@@ -61,6 +100,12 @@ def recipes(tmp_path: Path, mock_packages: Any) -> Any:
     write(root, "py-broken", "python.NoSuchPackage", 'version("1")')
     with spack.repo.use_repositories(str(root), override=False):
         yield
+
+
+@pytest.fixture
+def many(recipes: Any, tmp_path: Path) -> None:
+    """One recipe more, with conditions of every kind."""
+    write(tmp_path / "spack_repo" / "own", "py-many", "python.PythonPackage", MANY)
 
 
 def write(root: Path, name: str, base: str, body: str) -> None:
@@ -105,6 +150,55 @@ def test_what_is_no_python_project(recipes: Any) -> None:
 def test_a_broken_recipe(recipes: Any) -> None:
     with pytest.raises(PyvariumError, match=r"^recipe py-broken: cannot be loaded \(.*\); mend"):
         spack_recipes.recipe_of("broken")
+
+
+def test_all_that_a_recipe_says(many: None) -> None:
+    found = spack_recipes.existing("py-many")
+    names = {one.name for one in DEPENDENCIES}
+    ours = [one for one in found.dependencies if one.name in names]
+    assert sorted(ours, key=str) == sorted(DEPENDENCIES, key=str)
+    assert replace(found, dependencies=(), variants=found.variants - {"build_system"}) == Existing(
+        name="py-many",
+        repo="own",
+        versions=("main", "2.1", "2.0", "1.0"),
+        variants=frozenset({"fast", "slow", "kind"}),
+        enabled=frozenset({"+slow", "kind=a", "build_system=python_pip"}),
+        pypi="Ma.ny/many-1.tar.gz",
+    )
+    assert found.project == "ma-ny"
+
+
+def test_what_others_can_depend_on(many: None) -> None:
+    """No branch, and nothing that is deprecated."""
+    found = spack_recipes.known("py-many")
+    assert (found.name, found.versions) == ("py-many", ("2.1", "1.0"))
+    assert spack_recipes.known_by_name("py-many") == found
+    assert spack_recipes.known_by_name("no-such-thing") is None
+    with pytest.raises(PyvariumError, match=r"^recipe py-broken: cannot be loaded \("):
+        spack_recipes.known_by_name("py-broken")
+
+
+def test_the_recipes_of_projects_by_their_attribute(many: None, tmp_path: Path) -> None:
+    """None is loaded for it: one is broken, and one is not even Python."""
+    path = tmp_path / "spack_repo/own/packages/py_rubble/package.py"
+    path.parent.mkdir()
+    path.write_text("what is this?")
+    found = spack_recipes.names()
+    names = {name: found[name] for name in ("ma-ny", "pure", "another")}
+    assert names == {"ma-ny": "py-many", "pure": "py-pure", "another": "py-other"}
+    assert [spack_recipes.name_of(one) for one in ("pure", "many", "ma-ny", "tool", "libelf")] == [
+        *("py-pure", None, "py-many", "tool", None)
+    ]
+
+
+def test_a_recipe_that_is_no_package(recipes: Any, tmp_path: Path) -> None:
+    path = tmp_path / "spack_repo/own/packages/py_heath/package.py"
+    path.parent.mkdir()
+    for text, reason in {"class PyHeath: pass\n": "PyHeath is no package", "": "module '"}.items():
+        path.write_text(text)
+        sys.modules.pop("spack_repo.own.packages.py_heath.package", None)
+        with pytest.raises(PyvariumError, match=rf"^recipe py-heath: cannot be loaded \({reason}"):
+            spack_recipes.existing("py-heath")
 
 
 def test_choices(recipes: Any) -> None:
