@@ -123,7 +123,8 @@ def check(
 
 def write(repo: Repo, plan: Plan) -> None:
     """Write recipes, into a repo that is made if need be; raises PyvariumError."""
-    spack_repos.make(repo)
+    if plan:
+        spack_repos.make(repo)
     for one in plan.recipes:
         one.change.write()
 
@@ -146,7 +147,7 @@ def fill_mirror(plan: Plan, directory: Path, offline: bool, report: Report) -> N
                 f"{file.url}: has another sha256 than the index says; report it to the index"
             )
         write_atomically(path, data, expected=None, shared=True)
-        report(f"{path}: {file.name}")
+        report(f"{file.name}: put into {directory}")
 
 
 def mirror_path(directory: Path, file: File) -> Path:

@@ -280,7 +280,7 @@ def test_a_recipe_that_is_there_is_extended(recipes: Recipes, on_one_spack: None
     assert 'depends_on("py-peat@1:", when="@99:")' in text
     recipes.spack("repo", "add", "--scope", "user", recipes.root)
     assert builtin.read_text() == before
-    assert recipes.spack("versions", "--safe", "py-idna").out.split()[:2] == ["99.0", "3.10"]
+    assert recipes.spack("versions", "--safe", "py-idna").out.split()[0] == "99.0"
     again = recipes.create("idna")
     assert again.out == done.out.replace("created", "in step")
     assert recipes.texts["py_idna"] == text
@@ -312,6 +312,7 @@ def test_nothing_is_written(recipes: Recipes, on_one_spack: None) -> None:
         ],
         "written": False,
     }
+    assert recipes.create("idna<4").out.startswith("idna: builtin has py-idna up to 3.")
     assert not recipes.repo.exists()
     written = json.loads(recipes.create("tarn", "--json").out)
     assert written == {**answer, "written": True}
@@ -324,7 +325,7 @@ def test_a_file_of_requests_and_an_sdist(recipes: Recipes, thoroughly: None) -> 
     sdist.write_bytes(recipes.index.pages["/files/tarn-1.0.tar.gz"][1])
     done = recipes.create("-r", asked, sdist, "--extras", "wet")
     assert sorted(recipes.texts) == ["py_3to4", "py_import", "py_peat", "py_tarn"]
-    assert done.out.splitlines()[0] == "idna: builtin has py-idna up to 3.10"
+    assert done.out.startswith("idna: builtin has py-idna up to 3.")
 
 
 def test_a_recipe_is_compared_with_its_metadata(recipes: Recipes, thoroughly: None) -> None:

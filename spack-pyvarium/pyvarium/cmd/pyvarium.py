@@ -655,7 +655,7 @@ def _write_recipes(args, repo, plan):
     if not written:
         return answer.code
     sound = authoring.audit(repo, plan, _say)
-    if not repo.configured:
+    if plan.recipes and not repo.configured:
         import shlex
 
         where = shlex.quote(str(repo.root))
