@@ -183,4 +183,6 @@ def _writable(found: spack.repo.Repo, configured: bool) -> Repo:
 
 
 def _unusable(word: str, error: Exception) -> PyvariumError:
-    return PyvariumError(f"repo {word}: cannot be used ({' '.join(str(error).split())})")
+    return PyvariumError(
+        f"repo {word}: cannot be used ({' '.join(str(error).split())}); mend it or name another"
+    )

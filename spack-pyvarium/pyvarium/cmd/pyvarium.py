@@ -614,8 +614,9 @@ def create_recipes(args):
         authoring.fill_mirror(plan, Path(args.mirror), args.offline, _say)
     code = _write_recipes(args, repo, plan)
     if args.spec and code == 0 and not (args.check or args.diff or args.dry_run):
-        code, said = authoring.concretize(repo, plan)
+        failed, said = authoring.concretize(repo, plan)
         sys.stderr.write(said)
+        code = 1 if failed else 0
     return code
 
 
