@@ -9,6 +9,7 @@ a new one depends on is followed as far as no repo has it. The network and Spack
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from dataclasses import dataclass, field, replace
@@ -280,7 +281,7 @@ class _Work:
         wanted = self.wanted[project]
         fetched = self._fetched(project)
         existing = self.sources.existing(wanted.base) if wanted.base else None
-        if existing is not None and not str(wanted.specifier):
+        if existing is not None and _selects(wanted.specifier, existing):
             fetched = _newer(fetched, existing, wanted.keep)
         if existing is not None and not _has_more(fetched, existing):
             newest = existing.versions[0] if existing.versions else "no version"
@@ -374,13 +375,7 @@ def _is_of_extra(requirement: Requirement, extra: str) -> bool:
 
 def _newer(project: Project, existing: Existing, keep: FrozenSet[str]) -> Project:
     """The releases that are newer than all that a recipe has, and those to keep."""
-    versions = []
-    for label in existing.versions:
-        try:
-            versions.append(Version(label))
-        except InvalidVersion:  # A branch.
-            continue
-    newest = max(versions, default=None)
+    newest = max(_versions(existing), default=None)
     return replace(
         project,
         releases=tuple(
@@ -391,6 +386,17 @@ def _newer(project: Project, existing: Existing, keep: FrozenSet[str]) -> Projec
             or label_of(one.version, one.source.label) in keep
         ),
     )
+
+
+def _selects(specifier: SpecifierSet, existing: Existing) -> bool:
+    """Whether a recipe has a version that is asked for; older ones are then not missed."""
+    return not str(specifier) or any(specifier.contains(one, True) for one in _versions(existing))
+
+
+def _versions(existing: Existing) -> Iterator[Version]:
+    for label in existing.versions:
+        with contextlib.suppress(InvalidVersion):  # A branch.
+            yield Version(label)
 
 
 def _has_more(project: Project, existing: Existing) -> bool:

@@ -167,6 +167,11 @@ def test_an_existing_recipe_may_have_enough(tmp_path: Path) -> None:
     assert (plan.recipes, plan.enough) == ((), ("foo: builtin has py-foo up to 2.0",))
 
 
+def test_a_range_in_which_there_is_a_version_asks_for_no_older_one(tmp_path: Path) -> None:
+    plan = Site(tmp_path, [FOO], [existing("foo", "2.0", "1.1", "main")]).create("foo<2")
+    assert (plan.recipes, plan.enough) == ((), ("foo: builtin has py-foo up to 2.0",))
+
+
 def test_an_older_version_is_added_to_an_existing_recipe_when_named(tmp_path: Path) -> None:
     site = Site(tmp_path, [FOO], [existing("foo", "2.0", "1.1")])
     assert said(site.create("foo==1.0"))["py-foo"] == ("created", ["1.0"])

@@ -276,7 +276,7 @@ def test_a_recipe_that_is_there_is_extended(recipes: Recipes, on_one_spack: None
     assert done.out == f"{recipes.file('py-idna')}: created (py-idna, 99.0, asked for)\n"
     text = recipes.texts["py_idna"]
     assert "class PyIdna(BuiltinPyIdna):" in text
-    assert directives(text) == ["version", "depends_on"]
+    assert directives(text).count("version") == 1
     assert 'depends_on("py-peat@1:", when="@99:")' in text
     recipes.spack("repo", "add", "--scope", "user", recipes.root)
     assert builtin.read_text() == before
