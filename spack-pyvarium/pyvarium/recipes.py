@@ -14,7 +14,18 @@ import difflib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -27,6 +38,7 @@ from .gathering import ReleasesError
 from .recipe import Dependency, Existing, ExtraRequirements, Known, Recipe, directory_name
 from .recipe_text import read_generated, render, with_generated
 from .releases import File, Project
+from .selection import MINOR
 from .translation import describe
 from .versions import label_of, selects
 
@@ -75,7 +87,7 @@ class Sources:
 class Options:
     """What ``recipe create`` may be told: which versions, and how far to follow dependencies."""
 
-    versions: str = "minor"
+    versions: str = MINOR
     closure: str = MISSING
 
 
@@ -264,8 +276,13 @@ class _Work:
         return self.projects[key]
 
     def _fetched(self, project: str) -> Project:
+        """What is asked for, and what is kept; by default nothing that is older than that."""
         wanted = self.wanted[project]
-        return self._fetch(project, self.options.versions, wanted.specifier, wanted.keep)
+        specifier = wanted.specifier
+        kept = max(_versions(wanted.keep), default=None)
+        if kept and self.options.versions == MINOR and _selects(specifier, wanted.keep):
+            specifier = specifier & SpecifierSet(f">{kept.public}")
+        return self._fetch(project, self.options.versions, specifier, wanted.keep)
 
     def _try(self, project: str) -> None:
         """Describe a recipe; one that was not asked for may fail, and leaves the others as is."""
@@ -281,7 +298,7 @@ class _Work:
         wanted = self.wanted[project]
         fetched = self._fetched(project)
         existing = self.sources.existing(wanted.base) if wanted.base else None
-        if existing is not None and _selects(wanted.specifier, existing):
+        if existing is not None and _selects(wanted.specifier, existing.versions):
             fetched = _newer(fetched, existing, wanted.keep)
         if existing is not None and not _has_more(fetched, existing):
             newest = existing.versions[0] if existing.versions else "no version"
@@ -375,7 +392,7 @@ def _is_of_extra(requirement: Requirement, extra: str) -> bool:
 
 def _newer(project: Project, existing: Existing, keep: FrozenSet[str]) -> Project:
     """The releases that are newer than all that a recipe has, and those to keep."""
-    newest = max(_versions(existing), default=None)
+    newest = max(_versions(existing.versions), default=None)
     return replace(
         project,
         releases=tuple(
@@ -388,13 +405,13 @@ def _newer(project: Project, existing: Existing, keep: FrozenSet[str]) -> Projec
     )
 
 
-def _selects(specifier: SpecifierSet, existing: Existing) -> bool:
+def _selects(specifier: SpecifierSet, labels: Iterable[str]) -> bool:
     """Whether a recipe has a version that is asked for; older ones are then not missed."""
-    return not str(specifier) or any(specifier.contains(one, True) for one in _versions(existing))
+    return not str(specifier) or any(specifier.contains(one, True) for one in _versions(labels))
 
 
-def _versions(existing: Existing) -> Iterator[Version]:
-    for label in existing.versions:
+def _versions(labels: Iterable[str]) -> Iterator[Version]:
+    for label in labels:
         with contextlib.suppress(InvalidVersion):  # A branch.
             yield Version(label)
 

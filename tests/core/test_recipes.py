@@ -278,6 +278,17 @@ def test_an_update_keeps_versions_and_lines_of_the_user(tmp_path: Path) -> None:
     assert not site.update("foo", versions="1")
 
 
+def test_an_update_adds_nothing_older_unasked(tmp_path: Path) -> None:
+    site = Site(tmp_path, [FOO], [existing("bar", "1.0")])
+    write(site.create("foo>=1.1"))
+    assert not site.update("foo")
+    assert not site.create("foo")
+    assert said(site.create("foo<1.1"))["py-foo"] == ("updated", ["2.0", "1.1", "1.0"])
+    assert said(site.update("foo", versions="all"))["py-foo"] == ("updated", ["2.0", "1.1", "1.0"])
+    site.index["foo"] = project(release("2.1"), *FOO.releases)
+    assert said(site.update("foo"))["py-foo"] == ("updated", ["2.1", "2.0", "1.1"])
+
+
 def test_an_update_keeps_variants(tmp_path: Path) -> None:
     foo = project(release("1.0", ["bar; extra == 'x'"], extras=("x",)))
     site = Site(tmp_path, [foo], [existing("bar", "1.0")])

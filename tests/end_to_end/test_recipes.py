@@ -254,17 +254,17 @@ def test_an_update_keeps_what_was_written_by_hand(recipes: Recipes, on_one_spack
     file.write_text(file.read_text() + BY_HAND)
     before = recipes.texts
     in_step = f"{file}: in step (py-moorland, 2.0, asked for)\n"
-    assert recipes.update("moorland", "--versions", "1", "--check").out == in_step
+    assert recipes.update("moorland", "--check").out == in_step
 
     add(recipes.index, Release("moorland", "2.1", ("idna",)))
     would = f"{file}: would be updated (py-moorland, 2 versions from 2.0 to 2.1, asked for)\n"
-    assert recipes.update("py-moorland", "--check", "--versions", "1", code=3).out == would
+    assert recipes.update("py-moorland", "--check", code=3).out == would
     assert recipes.texts == before
-    done = recipes.update("moorland", "--versions", "1")
+    done = recipes.update("moorland")
     assert done.out == would.replace("would be ", "")
     text = recipes.texts["py_moorland"]
     assert text.endswith(BY_HAND) and 'depends_on("py-idna", when="@2.1:")' in text
-    assert recipes.update("moorland", "--versions", "1", "--check").err.count("Error") == 0
+    assert recipes.update("moorland", "--check").err.count("Error") == 0
 
 
 def test_a_recipe_that_is_there_is_extended(recipes: Recipes, on_one_spack: None) -> None:

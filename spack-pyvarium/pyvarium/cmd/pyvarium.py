@@ -257,10 +257,10 @@ def _add_recipes(commands):
         action="append",
         default=[],
         metavar="FILE",
-        help="what it asks for",
+        help="what a file asks for, repeatable",
     )
     create.add_argument(
-        "--extras", action="append", default=[], metavar="EXTRA", help="as variants of each"
+        "--extras", action="append", default=[], metavar="EXTRA", help="of each, as variants"
     )
     create.add_argument(
         "--closure",
@@ -285,8 +285,8 @@ def _add_recipes(commands):
             "--versions",
             default="minor",
             metavar="WHICH",
-            help="minor: the newest of each minor series (default); all; a number: so many of the"
-            " newest; or a specifier as '>=2'",
+            help="minor: the newest of each minor series (default), of a recipe of ours only newer"
+            " ones; all; a number: so many of the newest; or a specifier as '>=2'",
         )
         parser.add_argument(
             "--hooks",
