@@ -68,6 +68,8 @@ _RESERVED = frozenset(
 #: What the base class of the recipe depends on by itself.
 _BY_BASE_CLASS = frozenset(("pip", "wheel"))
 _LEGACY = (Requirement("setuptools"),)
+#: Final versions that lie beyond those of any project.
+_OLDEST, _NEWEST = "0.0.0.0.0.1", "999999"
 
 #: A requirement and the cells where it holds, or why that cannot be said.
 _Line = Union[Tuple[Requirement, Cells], Unsaid]
@@ -424,8 +426,10 @@ def version_range(specifier: SpecifierSet, known: Optional[Known]) -> Optional[s
     if found.selected and found.expressed:
         return found.text
     if found.selected:
-        # Not open on either side, since nothing is known of what lies beyond.
-        return covering(found.selected, [*labels, "A", "develop"])
+        # Open on a side only where the specifier is: else nothing is known of what lies beyond.
+        older = [] if specifier.contains(_OLDEST) else ["A"]
+        newer = [] if specifier.contains(_NEWEST) else ["develop"]
+        return covering(found.selected, [*labels, *older, *newer])
     if text is not None and not (text and any(selects(text, label) for label in labels)):
         return text
     clauses = list(specifier)
