@@ -21,17 +21,28 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from . import build_hooks, checking, gathering, recipes, spack_api, spack_recipes, spack_repos
+from . import (
+    build_hooks,
+    checking,
+    gathering,
+    recipes,
+    scoring,
+    spack_api,
+    spack_recipes,
+    spack_repos,
+)
 from .cache import Cache
 from .checking import Finding
-from .errors import PyvariumError
+from .errors import PyvariumError, RecipeError
 from .fetching import Fetcher, index_of
 from .files import write_atomically
+from .gathering import ReleasesError
 from .index import SDIST_SUFFIXES
 from .project import without_password
 from .recipe import Known
 from .recipes import Options, Plan, Repo, Sources
 from .releases import File, Project, Release
+from .scoring import Comparison, Scored
 from .sources import read_project
 from .versions import label_of
 
@@ -119,6 +130,33 @@ def check(
         of_extra = recipes.extra_requirements(sources)
         checked[known.name] = checking.check(existing, fetched, sources.named, of_extra)
     return checked, tuple(notes)
+
+
+def score(names: Sequence[str], every: int, offset: int, offline: bool, report: Report) -> Scored:
+    """Compare recipes, named or drawn by a rule, with what would be made of their versions.
+
+    Raises PyvariumError.
+    """
+    sources = _sources(Wish(offline=offline), lambda _: None)
+    of_extra = recipes.extra_requirements(sources)
+    drawn = tuple(names) or scoring.sample(spack_recipes.names().values(), every, offset)
+    compared: List[Comparison] = []
+    notes: List[str] = []
+    for at, name in enumerate(drawn, start=1):
+        report(f"{name} ({at} of {len(drawn)})")
+        theirs = sources.existing(name)
+        try:
+            fetched = sources.fetch(
+                theirs.project, None, SpecifierSet(), frozenset(theirs.versions)
+            )
+            compared.append(scoring.compare(theirs, fetched, sources.named, of_extra))
+        except (ReleasesError, RecipeError) as error:
+            notes.append(f"{name}: {error}")
+    python = spack_recipes.known("python")
+    minors = {".".join(label.split(".")[:2]) for label in python.versions}
+    return Scored(
+        drawn, tuple(compared), tuple(notes), tuple(f"{one}.0" for one in sorted(minors))
+    )
 
 
 def write(repo: Repo, plan: Plan) -> None:

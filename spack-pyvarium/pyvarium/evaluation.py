@@ -31,7 +31,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from .grid import PLATFORMS, PYTHONS, Cell, Condition, grid, values_of
+from .grid import PLATFORMS, PYTHONS, Cell, Condition, Grid, grid, values_of
 from .recipe import (
     Dependency,
     ExtraRequirements,
@@ -42,7 +42,7 @@ from .recipe import (
     no_recipe,
     recipe_name,
 )
-from .releases import LANGUAGES, Project, Release
+from .releases import Project, Release
 from .versions import label_of, selects
 
 _FAR = "99999.0.0"
@@ -69,40 +69,6 @@ class Difference:
     name: str
     expected: str
     found: str
-
-
-@dataclass(frozen=True)
-class Score:
-    """How alike two recipes are: counts over (version, cell, dependency).
-
-    ``found`` are in the one, ``expected`` in the other, ``common`` in both by name, and ``equal``
-    those of them that allow the same versions.
-    """
-
-    found: int
-    expected: int
-    common: int
-    equal: int
-
-    @property
-    def precision(self) -> float:
-        return self.common / self.found if self.found else 1.0
-
-    @property
-    def recall(self) -> float:
-        return self.common / self.expected if self.expected else 1.0
-
-    @property
-    def name_f1(self) -> float:
-        return self._f1(self.common)
-
-    @property
-    def range_f1(self) -> float:
-        return self._f1(self.equal)
-
-    def _f1(self, hits: int) -> float:
-        total = self.found + self.expected
-        return 2 * hits / total if total else 1.0
 
 
 def holds(when: Condition, label: str, cell: Cell, variants: Collection[str]) -> bool:
@@ -180,14 +146,33 @@ def differences(
 
     What the recipe itself calls unsaid is passed over.
     """
-    labels = {one.label for one in recipe.versions}
     found: List[Difference] = []
+    for label, release in _listed(project, recipe):
+        case = _Case(project.name, release, label, recipe, named, requirements_of)
+        found += case.differences(pythons)
+    return tuple(found)
+
+
+def count_cells(project: Project, recipe: Recipe, pythons: Collection[str] = PYTHONS) -> int:
+    """In how many cases ``differences`` looks: over the versions."""
+    return sum(
+        len(cells.cells(cells.all))
+        for _, release in _listed(project, recipe)
+        for cells in [_grid(release, pythons)]
+    )
+
+
+def _listed(project: Project, recipe: Recipe) -> Iterator[Tuple[str, Release]]:
+    labels = {one.label for one in recipe.versions}
     for release in project.releases:
         label = label_of(release.version, release.source.label)
-        if label in labels:
-            case = _Case(project.name, release, label, recipe, named, requirements_of)
-            found += case.differences(pythons)
-    return tuple(found)
+        if label is not None and label in labels:
+            yield label, release
+
+
+def _grid(release: Release, pythons: Collection[str]) -> Grid:
+    markers = [one.marker for one in release.requires if one.marker]
+    return grid([release.requires_python], markers, pythons, PLATFORMS)
 
 
 @dataclass(frozen=True)
@@ -204,8 +189,7 @@ class _Case:
 
     def differences(self, pythons: Collection[str]) -> Iterator[Difference]:
         release = self.release
-        markers = [one.marker for one in release.requires if one.marker]
-        cells = grid([release.requires_python], markers, pythons, PLATFORMS)
+        cells = _grid(release, pythons)
         unsaid = {one.name for one in self.recipe.unsaid if self.label in one.labels}
         for cell in cells.cells(cells.all):
             python = asked(self.recipe.dependencies, self.label, cell).get("python", Asked())
@@ -314,53 +298,3 @@ def _is_final(label: str) -> bool:
         return not Version(label).is_prerelease
     except InvalidVersion:
         return False
-
-
-def compare(
-    found: Sequence[Dependency],
-    expected: Sequence[Dependency],
-    labels: Iterable[str],
-    cells: Sequence[Cell],
-    build_only: bool = False,
-    left_out: Collection[str] = ("python", "python-venv", *LANGUAGES),
-    enabled: Collection[str] = (),
-) -> Score:
-    """Compare what two recipes ask for to run, or only to build, over versions and cells.
-
-    ``enabled`` are the variants that are on in either. What is ``left_out`` is not counted.
-    """
-    counts = [0, 0, 0, 0]
-    for label in labels:
-        for cell in cells:
-            ours, theirs = (
-                _counted(one, label, cell, build_only, left_out, enabled)
-                for one in (found, expected)
-            )
-            common = ours.keys() & theirs.keys()
-            equal = sum(_same(ours[name], theirs[name]) for name in common)
-            for at, number in enumerate((len(ours), len(theirs), len(common), equal)):
-                counts[at] += number
-    return Score(*counts)
-
-
-def _counted(
-    dependencies: Sequence[Dependency],
-    label: str,
-    cell: Cell,
-    build_only: bool,
-    left_out: Collection[str],
-    enabled: Collection[str],
-) -> Dict[str, Asked]:
-    to_run = asked(dependencies, label, cell, enabled, ["run"])
-    result = to_run
-    if build_only:
-        to_build = asked(dependencies, label, cell, enabled, ["build"])
-        result = {name: one for name, one in to_build.items() if name not in to_run}
-    return {name: one for name, one in result.items() if name not in left_out}
-
-
-def _same(one: Asked, other: Asked) -> bool:
-    if one.versions == other.versions:
-        return True
-    around = samples([*one.versions, *other.versions])
-    return all(one.selects(label) == other.selects(label) for label in around)

@@ -138,7 +138,8 @@ class Existing:
 
     ``dependencies`` are all ``depends_on``, with what surrounds them (``with when(...)``) in their
     condition; ``variants`` the names of all, and ``enabled`` those that are on by default, as
-    ``+x`` or ``x=y``. ``pypi`` is the attribute of that name.
+    ``+x`` or ``x=y``. ``pypi`` is the attribute of that name, ``build_system`` that
+    of the class that it builds with.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Existing:
     variants: FrozenSet[str] = frozenset()
     enabled: FrozenSet[str] = frozenset()
     pypi: Optional[str] = None
+    build_system: str = "PythonPackage"
 
     @property
     def project(self) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .model import Environment
     from .modulegen import ModuleFile
     from .recipes import Plan as RecipePlan
+    from .scoring import Score, Scored
 
     # These need the libraries, which ``setup`` is there to bring.
     from .sync import Plan
@@ -447,6 +448,86 @@ def recipe_findings(
     lines = [f"{one}\n" for one in found]
     lines += [f"{name}: as upstream says\n" for name, some in checked.items() if not some]
     return Answer("".join(lines), tuple(notes), code)
+
+
+def recipe_scores(scored: Scored, as_json: bool) -> Answer:
+    """The answer of ``recipe score``; what differs is in the JSON, one by one."""
+    from . import scoring
+
+    rows = scoring.rows(scored)
+    languages = sum((one.languages for one in scored.compared), scoring.Score())
+    departures = [one for each in scored.compared for one in each.departures(scored.pythons)]
+    kinds = {
+        kind.value: sum(
+            one.count for one in departures if one.kind == kind and not (one.build or one.by_extra)
+        )
+        for kind in scoring.Kind
+    }
+    systems = [one.build_system for one in scored.compared]
+    counts = {
+        "recipes drawn": len(scored.drawn),
+        "recipes compared": len(scored.compared),
+        "versions": sum(len(one.labels) for one in scored.compared),
+        "PythonPackage": systems.count("PythonPackage"),
+        "round trip cells": sum(one.cells for one in scored.compared),
+        "round trip differences": sum(len(one.differences) for one in scored.compared),
+    }
+    if as_json:
+        value = {
+            "counts": counts,
+            "departures": [{**asdict(one), "kind": one.kind.value} for one in departures],
+            "languages": _score_as_json(languages),
+            "left_out": list(scored.notes),
+            "pythons": list(scored.pythons),
+            "recipes": [one.name for one in scored.compared],
+            "scores": {
+                one.what: {
+                    **_score_as_json(one.score),
+                    "mean_name_f1": round(one.mean_name_f1, 4),
+                    "mean_range_f1": round(one.mean_range_f1, 4),
+                }
+                for one in rows
+            },
+        }
+        return Answer(render_json(value), scored.notes)
+    lines: List[Sequence[str]] = [
+        ("", "found", "hand", "P", "R", "F1", "range F1", "mean F1", "mean range F1")
+    ]
+    for row in rows:
+        one = row.score
+        shares = (one.precision, one.recall, one.name_f1, one.range_f1)
+        means = (row.mean_name_f1, row.mean_range_f1)
+        lines.append(
+            (row.what, str(one.found), str(one.expected), *(f"{x:.3f}" for x in (*shares, *means)))
+        )
+    one = languages
+    lines.append(
+        (
+            "languages",
+            str(one.found),
+            str(one.expected),
+            f"{one.precision:.3f}",
+            f"{one.recall:.3f}",
+            f"{one.name_f1:.3f}",
+            "",
+            "",
+            "",
+        )
+    )
+    table = _columns(lines) + render_table(
+        {**{key: str(count) for key, count in counts.items()}, "by hand, to run": kinds}
+    )
+    return Answer(table, scored.notes)
+
+
+def _score_as_json(one: Score) -> Dict[str, Any]:
+    return {
+        **asdict(one),
+        "name_f1": round(one.name_f1, 4),
+        "precision": round(one.precision, 4),
+        "range_f1": round(one.range_f1, 4),
+        "recall": round(one.recall, 4),
+    }
 
 
 def choices_as_json(chosen: Sequence[Choice]) -> List[Dict[str, Any]]:

@@ -126,6 +126,7 @@ def existing(name: str) -> Existing:
         variants=frozenset(recipe.variant_names()),
         enabled=frozenset(_enabled(recipe)),
         pypi=getattr(recipe, "pypi", None),
+        build_system=recipe.build_system_class,
     )
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from made_projects import NUMBERS, project, projects, release
-from pyvarium.evaluation import Score, asked, compare, differences
-from pyvarium.grid import Cell, Condition, grid, values_of
-from pyvarium.recipe import BUILD, Dependency, Known
+from pyvarium.evaluation import asked, count_cells, differences
+from pyvarium.grid import grid, values_of
+from pyvarium.recipe import Known
 from pyvarium.releases import Project
 from pyvarium.translation import describe
 from pyvarium.versions import label_of
@@ -67,32 +67,13 @@ def test_differences_are_found() -> None:
     }
 
 
-CELLS = [Cell("3.9.0", "linux", "x86_64"), Cell("3.12.0", "darwin", "aarch64")]
-OURS = [
-    Dependency("py-a", "1:"),
-    Dependency("py-b", when=Condition(platform="linux")),
-    Dependency("py-c"),
-    Dependency("py-d", types=BUILD),
-    Dependency("py-x", when=Condition(variants=("+x",))),
-]
-THEIRS = [
-    Dependency("python", "3.8:"),
-    Dependency("py-a", "1.0:"),
-    Dependency("py-b", "2:", types=("run",)),
-    Dependency("py-e", types=("run",)),
-    Dependency("py-d", "2:", types=BUILD),
-    Dependency("py-e", types=BUILD),
-]
-
-
-def test_scores() -> None:
-    """Of 5 and 6 pairs 3 have the same name, and 2 the same range, in other words."""
-    score = compare(OURS, THEIRS, ["1.0"], CELLS)
-    assert score == Score(found=5, expected=6, common=3, equal=2)
-    assert (score.precision, score.recall) == (3 / 5, 3 / 6)
-    assert (score.name_f1, score.range_f1) == (6 / 11, 4 / 11)
-    assert compare(OURS, THEIRS, ["1.0"], CELLS, build_only=True) == Score(2, 2, 2, 0)
-    assert compare(OURS, OURS, ["1.0", "2.0"], CELLS) == Score(10, 10, 10, 10)
+def test_cells_are_counted() -> None:
+    """Nine pythons, and one more on either side of 3.9.1, in eight places each."""
+    made_of = project(
+        release("2.0"), release("1.0", ["bar; python_full_version < '3.9.1'"]), release("0.1")
+    )
+    recipe = describe(project(*made_of.releases[:2]))
+    assert count_cells(made_of, recipe) == 9 * 8 + 11 * 8
 
 
 def baz_inlined(project: str, extra: str) -> Optional[Tuple[Requirement, ...]]:

@@ -305,6 +305,11 @@ def _add_recipes(commands):
 
     check = _add(words, "check", check_recipes)
     check.add_argument("names", nargs="+", metavar="NAME", help="recipe or project")
+
+    score = _add(words, "score", score_recipes)
+    score.add_argument("names", nargs="*", metavar="NAME", help="recipe (default: a sample)")
+    score.add_argument("--every", type=_jobs, default=45, metavar="N", help="(default: 45)")
+    score.add_argument("--offset", type=int, default=0, metavar="N", help="(default: 0)")
     for parser in words.choices.values():
         parser.add_argument("--offline", action="store_true", help="use only what is cached")
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -676,6 +681,20 @@ def check_recipes(args):
 
     checked, notes = authoring.check(args.names, args.offline, _say)
     return _print(report.recipe_findings(checked, notes, args.json))
+
+
+def score_recipes(args):
+    """Measure how near recipes made of metadata come to those written by hand.
+
+    For the recipes named, or for every n-th of all that name a project on the index: makes a
+    recipe of the versions that each has, writes nothing, and counts the dependencies that both
+    have, with which ranges, by version, python and platform.
+    """
+    _require_libraries()
+    from pyvarium import authoring, report
+
+    scored = authoring.score(args.names, args.every, args.offset, args.offline, _say)
+    return _print(report.recipe_scores(scored, args.json))
 
 
 def generate_modules(args):
