@@ -104,10 +104,15 @@ def _sdist_order(file: File) -> Tuple[int, str]:
     return next(at for at, one in enumerate(SDIST_SUFFIXES) if file.name.endswith(one)), file.name
 
 
-def _wheel_order(file: File) -> Tuple[bool, bool, bool, bool, str]:
-    """Those first that are for most machines of Spack's: older ones may differ by machine."""
+def _wheel_order(file: File) -> Tuple[bool, bool, bool, bool, bool, str]:
+    """Those first that are for most machines of Spack's: older ones may differ by machine.
+
+    And those for Python 3: where there is another one for Python 2, it requires other things.
+    """
     name = file.name
+    python = name.split("-")[-3] if name.count("-") > 3 else ""
     return (
+        not any(tag[2:3] == "3" for tag in python.split(".")),
         not name.endswith("-none-any.whl"),
         "linux" not in name,
         "x86_64" not in name,

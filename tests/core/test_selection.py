@@ -94,8 +94,10 @@ def test_the_sdist_and_the_wheels_of_a_release() -> None:
             "foo-1.0-cp312-cp312-win_amd64.whl",
             "foo-1.0-cp312-cp312-manylinux_2_17_aarch64.whl",
             "foo-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
-            "foo-1.0-py3-none-any.whl",
-            "foo-1.0-py2-none-any.whl yanked",
+            "foo-1.0-py2-none-any.whl",
+            "foo-1.0-cp27-cp27mu-manylinux1_x86_64.whl",
+            "foo-1.0-py2.py3-none-any.whl",
+            "foo-1.0-py2-none-win32.whl yanked",
             "foo-2.0-py3-none-any.whl",
         )
     )
@@ -103,10 +105,12 @@ def test_the_sdist_and_the_wheels_of_a_release() -> None:
         (
             "foo-1.0.tar.gz",
             [
-                "foo-1.0-py3-none-any.whl",
+                "foo-1.0-py2.py3-none-any.whl",
                 "foo-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
                 "foo-1.0-cp312-cp312-manylinux_2_17_aarch64.whl",
                 "foo-1.0-cp312-cp312-win_amd64.whl",
+                "foo-1.0-py2-none-any.whl",
+                "foo-1.0-cp27-cp27mu-manylinux1_x86_64.whl",
             ],
         )
     ]
