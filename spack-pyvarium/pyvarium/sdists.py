@@ -12,7 +12,7 @@ from __future__ import annotations
 import configparser
 import json
 from dataclasses import dataclass, field
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -25,11 +25,24 @@ from .releases import LANGUAGES, Build
 from .setup_script import parse_script
 
 #: Changes whenever an sdist may be read otherwise than before: what is cached is of one format.
-FORMAT = 1
+FORMAT = 2
 
 _MOST_METADATA = 4 << 20
 _MOST_TEXT = 256 << 10
 _LEGACY = Build().backend
+#: What a setup.py takes parts from, and the projects that bring it.
+_BUILD_MODULES = {
+    "Cython": "cython",
+    "cffi": "cffi",
+    "mpi4py": "mpi4py",
+    "numpy": "numpy",
+    "pkgconfig": "pkgconfig",
+    "pybind11": "pybind11",
+    "setuptools_rust": "setuptools-rust",
+    "setuptools_scm": "setuptools-scm",
+    "skbuild": "scikit-build",
+    "torch": "torch",
+}
 
 
 @dataclass(frozen=True)
@@ -101,9 +114,10 @@ def _build(archive: Archive, pyproject: Mapping[str, Any], problems: List[str]) 
         known = known and bool({"setup.py", "setup.cfg", "pyproject.toml"} & set(archive.names))
     if _runs_setup_script(backend, system):
         more, whole = _setup_requires(archive, problems)
-        names = {canonicalize_name(one.name) for one in requires}
-        requires += tuple(one for one in more if canonicalize_name(one.name) not in names)
+        requires = _with(requires, more)
         known = known and whole
+    if not isinstance(system, Mapping):
+        requires = _with(requires, _imported(archive))
     needed = [canonicalize_name(one.name) for one in requires]
     return Build(requires, backend, languages.detect(archive, pyproject, backend, needed), known)
 
@@ -121,6 +135,23 @@ def _setup_requires(archive: Archive, problems: List[str]) -> Tuple[Tuple[Requir
         problems.append("its setup.py computes what else the build requires; see there")
     found = parse_requirements([*texts, *script.setup_requires], problems)
     return found, not script.computed
+
+
+def _with(
+    requires: Tuple[Requirement, ...], more: Iterable[Requirement]
+) -> Tuple[Requirement, ...]:
+    names = {canonicalize_name(one.name) for one in requires}
+    return (*requires, *(one for one in more if canonicalize_name(one.name) not in names))
+
+
+def _imported(archive: Archive) -> Iterator[Requirement]:
+    """What an old setup.py cannot start without, though nothing says that it is required."""
+    script = parse_script(archive.texts.get("setup.py", ""))
+    modules = {one.partition(".")[0] for one in script.unconditional}
+    tops = {one.partition("/")[0] for one in archive.names}
+    for module in sorted(modules & _BUILD_MODULES.keys()):
+        if not {module, f"{module}.py"} & tops:
+            yield Requirement(_BUILD_MODULES[module])
 
 
 def _cfg_list(text: str, problems: List[str]) -> List[str]:

@@ -14,7 +14,7 @@ import itertools
 import re
 import warnings
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 #: Calls that make an extension module, by the end of the function's name.
 _MAKES_EXTENSION = re.compile(
@@ -46,7 +46,8 @@ class Script:
 
     ``compiles`` are the functions and arguments by which it makes something to compile, in its own
     words; ``sources`` what looks like the name, or the pattern, of a source file; ``cxx`` whether
-    it says that an extension is C++. ``imports`` are the modules that it takes parts from.
+    it says that an extension is C++. ``imports`` are the modules that it takes parts from, and
+    ``unconditional`` those of them without which it cannot even start.
     """
 
     setup_requires: Tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Script:
     sources: Tuple[str, ...] = ()
     cxx: bool = False
     imports: Tuple[str, ...] = ()
+    unconditional: Tuple[str, ...] = ()
 
 
 def parse_script(text: str) -> Script:
@@ -112,7 +114,8 @@ def _read(tree: ast.Module) -> Script:
         tuple(sorted(compiles)),
         tuple(sorted(sources)),
         cxx,
-        tuple(sorted(_imports(tree))),
+        tuple(sorted(_imports(ast.walk(tree)))),
+        tuple(sorted(_imports(tree.body))),
     )
 
 
@@ -292,8 +295,8 @@ def _guarded(tree: ast.Module) -> Set[int]:
     }
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -37,6 +37,28 @@ CASES: Dict[str, Tuple[Dict[str, str], str, str, bool]] = {
         {"pyproject.toml": "[tool.black]", "setup.py": "setup()"}, "setuptools", LEGACY, True,
     ),
     "legacy": ({"setup.py": "setup(setup_requires=['a'])"}, "setuptools, a", LEGACY, True),
+    "imported": (
+        {"setup.py": "from Cython.Build import cythonize\nimport numpy, sys\n"
+                     "try:\n    import torch\nexcept ImportError:\n    pass\n"
+                     "def run():\n    import cffi\n"
+                     "setup(setup_requires=['cython>=0.29'])"},
+        "setuptools, cython>=0.29, numpy",
+        LEGACY,
+        True,
+    ),
+    "imported-from-beside": (
+        {"setup.py": "import numpy.version, pkgconfig", "numpy/__init__.py": "",
+         "pkgconfig.py": ""},
+        "setuptools",
+        LEGACY,
+        True,
+    ),
+    "imported-though-not-declared": (
+        {"pyproject.toml": system("['setuptools']"), "setup.py": "import numpy"},
+        "setuptools",
+        LEGACY,
+        True,
+    ),
     "setup-cfg": (
         {"setup.py": "setup()", "setup.cfg": "[options]\nsetup_requires =\n  a>=1\n  b\n"},
         "setuptools, a>=1, b",
