@@ -459,7 +459,7 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     departures = [one for each in scored.compared for one in each.departures(scored.pythons)]
     kinds = {
         kind.value: sum(
-            one.count for one in departures if one.kind == kind and not (one.build or one.by_extra)
+            one.count for one in departures if one.kind == kind and one.counted and not one.build
         )
         for kind in scoring.Kind
     }

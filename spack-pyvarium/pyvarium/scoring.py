@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import product
 from statistics import fmean
 from typing import (
-    Callable,
     Collection,
     DefaultDict,
     Dict,
@@ -101,9 +100,10 @@ class Score:
 class Pair:
     """What two recipes ask of one dependency, at a version in a cell; None is nothing.
 
-    ``build`` tells that it is needed to build only. ``by_extra`` tells that the metadata asks for
-    it with an extra only, which the hand-written recipe has no variant for. ``known`` are the
-    versions that the dependency has.
+    ``build`` tells that it is needed to build only, and ``also_to_run`` that the other recipe
+    needs it to run: that is counted there. ``by_extra`` tells that the metadata asks for it with
+    an extra only, which the hand-written recipe has no variant for. ``known`` are the versions
+    that the dependency has.
     """
 
     label: str
@@ -113,6 +113,7 @@ class Pair:
     ours: Optional[Asked]
     theirs: Optional[Asked]
     by_extra: bool = False
+    also_to_run: bool = False
     known: Tuple[str, ...] = ()
 
     @property
@@ -128,6 +129,11 @@ class Pair:
     def is_usual(self, pythons: Collection[str]) -> bool:
         """Whether that is where recipes are mostly built."""
         return self.cell.python in pythons and self.cell.platform in USUAL_PLATFORMS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it counts: what is modelled in another way, or counted elsewhere, does not."""
+        return not self.by_extra and not self.also_to_run
 
     @property
     def is_program(self) -> bool:
@@ -156,7 +162,7 @@ class Departure:
     ours: str
     theirs: str
     count: int
-    by_extra: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,7 @@ class Comparison:
             kind = one.kind
             if kind is not None and one.is_usual(pythons):
                 ours, theirs = _shown(one.ours), _shown(one.theirs)
-                groups[one.name, one.build, kind, ours, theirs, one.by_extra].append(one)
+                groups[one.name, one.build, kind, ours, theirs, one.is_due].append(one)
         found = (
             Departure(
                 name=self.name,
@@ -190,9 +196,9 @@ class Comparison:
                 ours=ours,
                 theirs=theirs,
                 count=len(some),
-                by_extra=by_extra,
+                counted=counted,
             )
-            for (dependency, build, kind, ours, theirs, by_extra), some in groups.items()
+            for (dependency, build, kind, ours, theirs, counted), some in groups.items()
         )
         return tuple(sorted(found, key=lambda one: (one.build, one.dependency, one.versions)))
 
@@ -222,37 +228,30 @@ class Row:
 
 def rows(scored: Scored) -> Tuple[Row, ...]:
     """The scores by what is counted; the first of each kind is the one to be judged by."""
-    pythons = scored.pythons
-    kinds: Dict[str, Tuple[Callable[[Pair], bool], bool]] = {
-        "": (lambda one: one.is_usual(pythons) and not one.by_extra, False),
-        ", without programs": (
-            lambda one: one.is_usual(pythons) and not one.by_extra and not one.is_program,
-            False,
-        ),
-        ", of the versions there are": (
-            lambda one: one.is_usual(pythons) and not one.by_extra,
-            True,
-        ),
-        ", with what is an extra": (lambda one: one.is_usual(pythons), False),
-        ", on all pythons and platforms": (lambda one: not one.by_extra, False),
-    }
-    return tuple(
-        _row(f"{'build only' if build else 'run'}{what}", scored.compared, build, counts, known)
-        for build in (False, True)
-        for what, (counts, known) in kinds.items()
-    )
+    found = []
+    for build in (False, True):
+        kind = "build only" if build else "run"
+        wider = "what the other needs to run" if build else "what is an extra"
+        anywhere = [[one for one in each.pairs if one.build == build] for each in scored.compared]
+        usual = [[one for one in some if one.is_usual(scored.pythons)] for some in anywhere]
+        due = [[one for one in some if one.is_due] for some in usual]
+        found += [
+            _row(kind, due),
+            _row(f"{kind}, of the versions there are", due, known=True),
+            _row(
+                f"{kind}, without programs",
+                [[one for one in some if not one.is_program] for some in due],
+            ),
+            _row(
+                f"{kind}, on all pythons and platforms",
+                [[one for one in some if one.is_due] for some in anywhere],
+            ),
+            _row(f"{kind}, and {wider}", usual),
+        ]
+    return tuple(found)
 
 
-def _row(
-    what: str,
-    compared: Sequence[Comparison],
-    build: bool,
-    counts: Callable[[Pair], bool],
-    known: bool,
-) -> Row:
-    chosen = [
-        [one for one in each.pairs if one.build == build and counts(one)] for each in compared
-    ]
+def _row(what: str, chosen: Sequence[Sequence[Pair]], known: bool = False) -> Row:
     scores = [score(some, known) for some in chosen if some]
     return Row(
         what,
@@ -336,7 +335,8 @@ def pairs(
                 if known is None:
                     known = versions[name] = _known(name, named)
                 extra = given is None and name in by_extra
-                yield Pair(label, cell, name, build, given, wanted, extra, known)
+                to_run = build and ((name, False) in mine or (name, False) in other)
+                yield Pair(label, cell, name, build, given, wanted, extra, to_run, known)
 
 
 def languages(ours: Recipe, theirs: Existing, labels: Iterable[str]) -> Score:

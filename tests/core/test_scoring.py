@@ -124,7 +124,7 @@ def test_variants_are_as_by_default() -> None:
     extras = ["a; extra == 'x'", "b; extra == 'y'", "c; extra == 'z'"]
     found = compared(theirs, release("1.0", extras, extras=("x", "y", "z")))
     assert scores(found)["run"] == Score(2, 2, 2, 2)
-    assert scores(found)["run, with what is an extra"] == Score(2, 4, 2, 2)
+    assert scores(found)["run, and what is an extra"] == Score(2, 4, 2, 2)
 
 
 def test_programs_and_means() -> None:
@@ -134,10 +134,19 @@ def test_programs_and_means() -> None:
     other = compared(by_hand(), release("1.0", ["a"], build=[]))
     empty = compared(by_hand(), release("1.0", build=[]))
     found = rows(Scored((), (one, other, empty), (), PYTHONS))
-    assert [(row.what, row.score, row.mean_name_f1) for row in found[:2]] == [
+    assert [(row.what, row.score, row.mean_name_f1) for row in (found[0], found[2])] == [
         ("run", Score(4, 4, 2, 2), (2 / 3 + 0) / 2),
         ("run, without programs", Score(4, 2, 2, 2), (1 + 0) / 2),
     ]
+
+
+def test_what_one_needs_to_build_and_the_other_to_run() -> None:
+    """It counts once, where it is needed to run."""
+    theirs = by_hand(Dependency("py-a"), Dependency("py-b", types=BUILD))
+    found = scores(compared(theirs, release("1.0", ["b"], build=["a"])))
+    assert found["run"] == Score(2, 2, 0, 0)
+    assert found["build only"] == Score()
+    assert found["build only, and what the other needs to run"] == Score(2, 2, 0, 0)
 
 
 def test_only_where_both_can_be_built() -> None:
