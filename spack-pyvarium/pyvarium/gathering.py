@@ -54,6 +54,8 @@ LARGEST_METADATA = 8 * MEBIBYTE
 LARGEST_SDIST = 1024 * MEBIBYTE
 #: How many wheels of a release are asked for its metadata before its sdist is.
 _MOST_WHEELS = 2
+#: How many files beside wheels are asked for before they are given up, where there is none.
+_MOST_ABSENT = 8
 
 #: What reading a wheel that is broken may raise.
 _BROKEN = (
@@ -96,9 +98,11 @@ def fetch_project(
         raise _nothing(project, files, found, asked, fetcher.index)
     releases: Dict[int, Release] = {}
     left_out: Dict[int, str] = {}
+    beside = _Beside()
     with ThreadPoolExecutor(fetcher.connections) as pool:
         pending = {
-            pool.submit(_fetch_release, project, one, fetcher): at for at, one in enumerate(chosen)
+            pool.submit(_fetch_release, project, one, fetcher, beside): at
+            for at, one in enumerate(chosen)
         }
         try:
             for done, future in enumerate(as_completed(pending), start=1):
@@ -171,12 +175,37 @@ def _nothing(
     return ReleasesError(f"{project}: all its sdists are yanked{why}; ask for another project")
 
 
-def _fetch_release(project: str, candidate: Candidate, fetcher: Fetcher) -> Release:
+class _Beside:
+    """Whether an index has the metadata of a project's wheels beside them (PEP 658).
+
+    Some have it and do not say so, others for some files only: it is asked for until that is
+    hopeless, which costs less than to read the wheels.
+    """
+
+    def __init__(self) -> None:
+        self._found = False
+        self._absent = 0
+
+    def fetch(self, wheel: File, fetcher: Fetcher) -> Tuple[bytes, Tuple[str, ...]]:
+        if not wheel.metadata and not self._found and self._absent >= _MOST_ABSENT:
+            raise NotFoundError(f"{wheel.url}.metadata: is not asked for; others do not exist")
+        try:
+            data = fetcher.content(f"{wheel.url}.metadata", LARGEST_METADATA)
+        except NotFoundError:
+            self._absent += 1
+            raise
+        self._found = True
+        return data, ()
+
+
+def _fetch_release(
+    project: str, candidate: Candidate, fetcher: Fetcher, beside: _Beside
+) -> Release:
     """Raises MetadataError and RefusedError for this release, FetchError where none can be had."""
     source = candidate.source
     doubts: Tuple[str, ...] = ()
     wrong: List[str] = []
-    found = _fetch_wheel_metadata(project, candidate, fetcher, wrong)
+    found = _fetch_wheel_metadata(project, candidate, fetcher, beside, wrong)
     sdist = _fetch_sdist(source, fetcher, whole=found is None)
     if found is None:
         if sdist.metadata is None:
@@ -244,7 +273,7 @@ def _release(
 
 
 def _fetch_wheel_metadata(
-    project: str, candidate: Candidate, fetcher: Fetcher, wrong: List[str]
+    project: str, candidate: Candidate, fetcher: Fetcher, beside: _Beside, wrong: List[str]
 ) -> Optional[Tuple[Metadata, Tuple[str, ...]]]:
     """The metadata of a wheel, and the import names where they came along.
 
@@ -255,7 +284,7 @@ def _fetch_wheel_metadata(
         data = fetcher.cache.read("metadata", wheel.sha256) if wheel.sha256 else None
         if data is not None:
             return parse_metadata(data, project, candidate.version), ()
-    for ask in (_fetch_beside, _fetch_from_wheel):
+    for ask in (beside.fetch, _fetch_from_wheel):
         for wheel in wheels:
             try:
                 data, modules = ask(wheel, fetcher)
@@ -285,11 +314,6 @@ def _sdist_metadata(
             "its requirements are those of its requires.txt, as of the machine that packed it",
         )
     return metadata, ("its metadata does not say what it requires",)
-
-
-def _fetch_beside(wheel: File, fetcher: Fetcher) -> Tuple[bytes, Tuple[str, ...]]:
-    """PEP 658. Also where it is not advertised: some indexes have it and do not say so."""
-    return fetcher.content(f"{wheel.url}.metadata", LARGEST_METADATA), ()
 
 
 def _fetch_from_wheel(wheel: File, fetcher: Fetcher) -> Tuple[bytes, Tuple[str, ...]]:

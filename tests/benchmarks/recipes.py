@@ -35,7 +35,11 @@ PUBLISHED = ("pypi-to-spack-package, as published (*)", 0.985, 0.701, 0.819, 0.7
 BARS = {"run": (0.93, 0.85), "build only": (0.97, 0.88)}
 #: Projects that builtin lacks: pure, with an extension in C, and one of very many versions; the
 #: seconds that the first and each further recipe may take.
-SPEED = (("structlog", 20, 10, 2), ("msgspec", 20, 10, 2), ("sqlglot", 500, 60, None))
+SPEED = (
+    ("structlog", 20, 10, 2),
+    ("msgspec", 20, 10, 2),
+    ("strawberry-graphql", 500, 60, None),
+)
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 

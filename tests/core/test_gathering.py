@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 from packaging.requirements import Requirement
@@ -463,3 +463,19 @@ def test_wheels_that_will_not_do(files: Dict[str, Any], message: str, tmp_path: 
     with path.open("rb") as file, pytest.raises(MetadataError) as raised:
         read_wheel(file, "foo.whl")
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(("beside", "expected"), [(None, 8), (9, 8), (3, 12)])
+def test_what_nothing_has_is_not_asked_for_each_time(beside: Optional[int], expected: int) -> None:
+    """Metadata beside the wheels of twelve releases, of which one has it or none."""
+    index = Index()
+    for number in range(12):
+        wheel_name = f"foo-1.{number}-py3-none-any.whl"
+        index.add("foo", f"foo-1.{number}.tar.gz", sdist(version=f"1.{number}"))
+        index.add("foo", wheel_name, wheel("Requires-Dist: bar", version=f"1.{number}"))
+        if beside is not None and number == 12 - beside:
+            url = f"https://index.example/files/{wheel_name}.metadata"
+            index.files[url] = metadata("foo", f"1.{number}", "Requires-Dist: bar").encode()
+    found = fetch(index, connections=1)
+    assert {str(one) for release in found.releases for one in release.requires} == {"bar"}
+    assert len([one for one in asked(index) if one.endswith(".metadata")]) == expected
