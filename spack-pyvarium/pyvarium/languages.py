@@ -177,7 +177,9 @@ def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]
                     break
         if "meson" in needed and "meson.build" in archive.texts:
             found |= _meson(archive, "")
-    if "extension-helpers" in needed:  # It makes an extension of all that is of Cython.
+    by_own_backend = not scripts and _at(pyproject, "build-system", "backend-path")
+    if "extension-helpers" in needed or by_own_backend:
+        # They make an extension of all that is of Cython.
         found |= _by_suffix([one for one in archive.names if _is_own_cython(one)], archive)
     modules = _at(pyproject, "tool", "setuptools", "ext-modules")
     for module in modules if isinstance(modules, list) else ():

@@ -164,6 +164,18 @@ SETUPTOOLS_CASES: Dict[str, Tuple[Dict[str, str], str, str]] = {
         "c",
     ),
     "extension-helpers-alone": ({"a/b.pyx": "x", "c.cpp": ""}, "extension-helpers", "c"),
+    "own-backend": (
+        {"pyproject.toml": "[build-system]\nbackend-path = ['packaging']",
+         "packaging/hooks/__init__.py": "", "src/a/_b.pyx": "", "tests/c.pyx": ""},
+        "setuptools",
+        "c",
+    ),
+    "own-backend-with-a-script": (
+        {"pyproject.toml": "[build-system]\nbackend-path = ['.']",
+         "setup.py": "setup()", "src/a/_b.pyx": ""},
+        "setuptools",
+        "",
+    ),
     "f2py": ({"setup.py": "Extension('a', sources=['a.pyf', 'b.f90'])"}, "numpy", "c fortran"),
     "cffi": ({"setup.py": "setup(cffi_modules=['b.py:f'])"}, "cffi", "c"),
     "mypyc-on-demand": (
