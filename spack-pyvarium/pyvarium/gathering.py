@@ -213,7 +213,8 @@ def _fetch_release(
             raise MetadataError(f"{project} {source.label}: there is no metadata of it ({said})")
         metadata, doubts = _sdist_metadata(project, candidate.version, sdist, sdist.metadata)
         found = metadata, ()
-    return _release(source, *found, sdist, doubts)
+    release = _release(source, *found, sdist, doubts)
+    return replace(release, compiled=_is_compiled(candidate))
 
 
 _SDIST_WANTED = "name what 'python -m build --sdist' makes"
@@ -270,6 +271,12 @@ def _release(
         build=sdist.build,
         problems=(*metadata.problems, *doubts, *sdist.problems),
     )
+
+
+def _is_compiled(candidate: Candidate) -> Optional[bool]:
+    if not candidate.wheels:
+        return None
+    return not all(one.name.endswith("-none-any.whl") for one in candidate.wheels)
 
 
 def _fetch_wheel_metadata(

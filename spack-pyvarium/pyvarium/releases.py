@@ -62,8 +62,9 @@ class Release:
     """A version of a project that can be built from source.
 
     ``requires`` and the rest up to ``modules`` come from its core metadata; ``modules`` are the
-    import names of its wheel, where there is one. ``problems`` are what could not be understood,
-    one sentence each, for the report and for a comment in the recipe.
+    import names of its wheel, where there is one. ``compiled`` tells whether its wheels are for
+    some platforms only; None where it has none. ``problems`` are what could not be understood, one
+    sentence each, for the report and for a comment in the recipe.
     """
 
     version: Version
@@ -75,6 +76,7 @@ class Release:
     summary: str = ""
     homepage: Optional[str] = None
     modules: Tuple[str, ...] = ()
+    compiled: Optional[bool] = None
     build: Build = Build()
     problems: Tuple[str, ...] = ()
 

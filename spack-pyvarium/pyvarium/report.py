@@ -455,7 +455,12 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     from . import scoring
 
     rows = scoring.rows(scored)
-    languages = sum((one.languages for one in scored.compared), scoring.Score())
+    languages = {
+        "languages": [one.languages for one in scored.compared],
+        "compiled, by the wheels": [one.compiled for one in scored.compared],
+        "compiled, by the wheels, by hand": [one.by_hand for one in scored.compared],
+    }
+    totals = {what: sum(some, scoring.Score()) for what, some in languages.items()}
     departures = [one for each in scored.compared for one in each.departures(scored.pythons)]
     kinds = {
         kind.value: sum(
@@ -476,7 +481,7 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
         value = {
             "counts": counts,
             "departures": [{**asdict(one), "kind": one.kind.value} for one in departures],
-            "languages": _score_as_json(languages),
+            "languages": {what: _score_as_json(one) for what, one in totals.items()},
             "left_out": list(scored.notes),
             "pythons": list(scored.pythons),
             "recipes": [one.name for one in scored.compared],
@@ -495,25 +500,14 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     ]
     for row in rows:
         one = row.score
-        shares = (one.precision, one.recall, one.name_f1, one.range_f1)
         means = (row.mean_name_f1, row.mean_range_f1)
-        lines.append(
-            (row.what, str(one.found), str(one.expected), *(f"{x:.3f}" for x in (*shares, *means)))
-        )
-    one = languages
-    lines.append(
-        (
-            "languages",
-            str(one.found),
-            str(one.expected),
-            f"{one.precision:.3f}",
-            f"{one.recall:.3f}",
-            f"{one.name_f1:.3f}",
-            "",
-            "",
-            "",
-        )
-    )
+        every = (one.precision, one.recall, one.name_f1, one.range_f1, *means)
+        shown = (f"{share:.3f}" for share in every)
+        lines.append((row.what, str(one.found), str(one.expected), *shown))
+    for what, one in totals.items():
+        shares = (one.precision, one.recall, one.name_f1)
+        counted = (str(one.found), str(one.expected), *(f"{share:.3f}" for share in shares))
+        lines.append((what, *counted, "", "", ""))
     table = _columns(lines) + render_table(
         {**{key: str(count) for key, count in counts.items()}, "by hand, to run": kinds}
     )

@@ -167,13 +167,20 @@ class Departure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A hand-written recipe beside the one that is made of the metadata of its versions."""
+    """A hand-written recipe beside the one that is made of the metadata of its versions.
+
+    ``languages`` compares theirs; ``compiled`` and ``by_hand`` whether ours, and the hand-written
+    one, ask for any with the wheels of the versions that have some. ``cells`` is how many cases
+    were searched for the ``differences`` of ours from the metadata.
+    """
 
     name: str
     labels: Tuple[str, ...]
     build_system: str
     pairs: Tuple[Pair, ...]
     languages: Score
+    compiled: Score
+    by_hand: Score
     cells: int
     differences: Tuple[Difference, ...]
     problems: Tuple[str, ...] = ()
@@ -300,6 +307,8 @@ def compare(
         build_system=theirs.build_system,
         pairs=tuple(pairs(project, ours, theirs, named, cells(PYTHONS))),
         languages=languages(ours, theirs, labels),
+        compiled=compiled(project, ours.dependencies, labels),
+        by_hand=compiled(project, theirs.dependencies, labels, theirs.enabled),
         cells=count_cells(project, ours),
         differences=differences(project, ours, named, requirements_of),
         problems=ours.problems,
@@ -341,20 +350,38 @@ def pairs(
 
 def languages(ours: Recipe, theirs: Existing, labels: Iterable[str]) -> Score:
     """Compare the compiled languages, over versions."""
-    where = cells(("3.12",))[0]
     total = Score()
     for label in labels:
         mine, other = (
-            {
-                name
-                for name in asked(one.dependencies, label, where, theirs.enabled)
-                if name in LANGUAGES
-            }
-            for one in (ours, theirs)
+            _languages(one.dependencies, label, theirs.enabled) for one in (ours, theirs)
         )
         common = len(mine & other)
         total += Score(len(mine), len(other), common, common)
     return total
+
+
+def compiled(
+    project: Project,
+    dependencies: Collection[Dependency],
+    labels: Collection[str],
+    enabled: Collection[str] = (),
+) -> Score:
+    """Whether a recipe asks for a compiler where the wheels of a version show that it is used."""
+    total = Score()
+    for release in project.releases:
+        label = label_of(release.version, release.source.label)
+        if label in labels and label is not None and release.compiled is not None:
+            asks = bool(_languages(dependencies, label, enabled))
+            both = asks and release.compiled
+            total += Score(asks, release.compiled, both, both)
+    return total
+
+
+def _languages(
+    dependencies: Collection[Dependency], label: str, enabled: Collection[str]
+) -> Set[str]:
+    some = [one for one in dependencies if one.is_language]
+    return set(asked(some, label, cells(("3.12",))[0], enabled))
 
 
 def _counted(

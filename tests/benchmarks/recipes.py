@@ -9,7 +9,8 @@ n-th of the sorted names of the recipes with a ``pypi`` attribute of which the i
 Counted are dependencies over (version, python, platform): on the pythons of that Spack that are
 not deprecated, on Linux and macOS, where both recipes can be built and with the variants that are
 on by default. Not counted are python itself, what the base class brings, libraries that are only
-linked, and extras that the hand-written recipe models in another way.
+linked, and extras that the hand-written recipe models in another way. Which compiled languages a
+recipe asks for is compared with the hand-written one, and whether it asks for any with the wheels.
 
 Then how long ``recipe create`` takes, start of Spack included, with nothing of the index cached
 and then with all of it, and how many requests it makes. Needs the network, and a Spack that knows
@@ -74,8 +75,11 @@ def print_quality(found: Dict[str, Any], sample: str) -> None:
             f"   {one['mean_range_f1']:.3f}"
         )
     print("{:50}  {:.3f}  {:.3f}  {:.3f}   {:.3f}".format(*PUBLISHED))
-    one = found["languages"]
-    print(f"{'languages':50}  {one['precision']:.3f}  {one['recall']:.3f}  (bar: recall 0.98)")
+    for what, one in found["languages"].items():
+        bar = "(bar: recall 0.98)" if not what.endswith("by hand") else ""
+        print(
+            f"{what:50}  {one['precision']:.3f}  {one['recall']:.3f}  {one['name_f1']:.3f}  {bar}"
+        )
     print(f"base class: {counts['PythonPackage']} of {counts['recipes compared']} are as ours")
     print(
         f"round trip: {counts['round trip differences']} differences from the metadata in"

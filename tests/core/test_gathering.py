@@ -479,3 +479,17 @@ def test_what_nothing_has_is_not_asked_for_each_time(beside: Optional[int], expe
     found = fetch(index, connections=1)
     assert {str(one) for release in found.releases for one in release.requires} == {"bar"}
     assert len([one for one in asked(index) if one.endswith(".metadata")]) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ([], None),
+        (["py3-none-any"], False),
+        (["py3-none-any", "cp312-cp312-manylinux_2_17_x86_64"], True),
+    ],
+)
+def test_whether_its_wheels_are_compiled(tags: List[str], expected: Optional[bool]) -> None:
+    files = {f"foo-1.0-{tag}.whl": wheel() for tag in tags}
+    (release,) = fetch(index_with(sdist(), **files)).releases
+    assert release.compiled == expected

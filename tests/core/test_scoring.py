@@ -155,5 +155,19 @@ def test_only_where_both_can_be_built() -> None:
     assert {(one.label, one.cell.python) for one in found.pairs} == {("1.0", "3.10.0")}
 
 
+def test_languages_beside_those_by_hand_and_the_wheels() -> None:
+    """3.0 is compiled, 2.0 is not, and 1.0 has no wheel; by hand all of them are."""
+    theirs = by_hand(Dependency("cxx", types=BUILD), versions=("3.0", "2.0", "1.0"))
+    releases = [
+        release("3.0", languages=["c", "cxx"], compiled=True),
+        release("2.0", compiled=False),
+        release("1.0", languages=["c"]),
+    ]
+    found = compared(theirs, *releases)
+    assert found.languages == Score(found=3, expected=3, common=1, equal=1)
+    assert found.compiled == Score(1, 1, 1, 1)
+    assert found.by_hand == Score(found=2, expected=1, common=1, equal=1)
+
+
 def test_sample() -> None:
     assert sample(["d", "a", "c", "b", "e", "a"], 2, 1) == ("b", "d")
