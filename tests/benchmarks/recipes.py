@@ -67,7 +67,8 @@ def print_quality(found: Dict[str, Any], sample: str) -> None:
         f" {counts['versions']} versions, python {', '.join(found['pythons'])}"
     )
     print(f"{'dependencies':50}      P      R     F1  ranges  (bars)        mean F1  ranges")
-    for what, one in found["scores"].items():
+    rows = sorted(found["scores"].items(), key=lambda row: not row[0].startswith("run"))
+    for what, one in rows:
         bars = "({:.2f}, {:.2f})".format(*BARS[what]) if what in BARS else ""
         print(
             f"{what:50}  {one['precision']:.3f}  {one['recall']:.3f}  {one['name_f1']:.3f}"
