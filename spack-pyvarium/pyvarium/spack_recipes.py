@@ -34,7 +34,7 @@ _LANGUAGE_OF_OLD = re.compile(
 _SHOWN_LIBRARIES = 3
 #: What every directive of the base class of Python recipes is conditioned on.
 _PYTHON_PIP = "build_system=python_pip"
-_PYPI = re.compile(r"""^ +pypi = ["']([A-Za-z0-9._-]+)/""", re.MULTILINE)
+_PYPI = re.compile(rb"""\n +pypi = ["']([A-Za-z0-9._-]+)/""")
 
 
 def recipes() -> Recipes:
@@ -80,12 +80,12 @@ def names() -> Mapping[str, str]:
         # Which of them are virtual, Spack would load them all for.
         for name in repo.all_package_names(include_virtuals=True):
             try:
-                text = Path(repo.filename_for_package_name(name)).read_text(encoding="utf-8")
-            except (OSError, UnicodeError):
+                with open(repo.filename_for_package_name(name), "rb") as file:
+                    match = _PYPI.search(file.read())
+            except OSError:
                 continue
-            match = _PYPI.search(text)
             if match is not None:
-                found.setdefault(canonicalize_name(match[1]), name)
+                found.setdefault(canonicalize_name(match[1].decode()), name)
     return found
 
 
