@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from pyvarium.model import Environment
 
-settings.register_profile("default", deadline=None, max_examples=100)
+settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile("default")
 
