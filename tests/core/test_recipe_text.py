@@ -79,7 +79,7 @@ HOSTILE = st.one_of(
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=settings().max_examples * 2)
 def test_no_text_of_an_index_becomes_code(
     summary: str, homepage: str, spdx: str, file: str, sha256: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_no_text_of_an_index_becomes_code(
 
 
 @given(projects())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples)
 def test_a_recipe_can_be_made_anew(drawn: Project) -> None:
     recipe = describe(drawn, ["x", "y"])
     text = render(recipe)
