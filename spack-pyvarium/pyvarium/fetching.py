@@ -271,6 +271,8 @@ class Fetcher:
 class Stream(io.RawIOBase):
     """A file as it is fetched. Where it breaks off it is taken up again, and read on."""
 
+    _response: Any = None  # Also of a stream that could not be opened, which is closed too.
+
     def __init__(self, fetcher: Fetcher, url: str, limit: int, headers: Dict[str, str]) -> None:
         super().__init__()
         self._fetcher = fetcher
@@ -306,7 +308,7 @@ class Stream(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._response is not None:
             self._response.close()
         super().close()
 
