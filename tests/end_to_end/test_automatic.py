@@ -111,6 +111,7 @@ def test_remove(spack: Spack, new_environment: NewEnvironment) -> None:
     assert environment.pins == environment.importable == {"six": "1.16.0"}
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_gc(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-tiny@1.0", "py-six@1.16.0")
     spack("-D", environment.path, "install")
@@ -353,6 +354,7 @@ def test_interrupted_install(spack: Spack, new_environment: NewEnvironment) -> N
     assert environment.pins == environment.importable == {"tiny": "1.0"}
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_killed_while_installing(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-six@1.16.0")
     spack("-D", environment.path, "install")

@@ -15,6 +15,7 @@ import pytest
 from spacks import PYPROJECT, TOP, Done, NewEnvironment, Spack, write
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_sync(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-tiny@1.0")
     spack.with_environ(SPACK_PYVARIUM="off")("-D", environment.path, "install")

@@ -286,7 +286,7 @@ def test_a_recipe_that_is_there_is_extended(recipes: Recipes, on_one_spack: None
     assert recipes.texts["py_idna"] == text
 
 
-def test_nothing_is_written(recipes: Recipes, on_one_spack: None) -> None:
+def test_nothing_is_written(recipes: Recipes, thoroughly: None) -> None:
     """By what only looks, also into the cache of what was fetched."""
     file = recipes.file("py-tarn")
     would = f"{file}: would be created (py-tarn, 1.0, asked for)\n"
@@ -343,7 +343,7 @@ def test_a_recipe_is_compared_with_its_metadata(recipes: Recipes, thoroughly: No
     ]
 
 
-def test_what_cannot_be_made(recipes: Recipes, on_one_spack: None) -> None:
+def test_what_cannot_be_made(recipes: Recipes, on_newest_spack: None) -> None:
     """Each is one line of error that names what is wrong, and leaves no trace."""
     index, root = recipes.index, recipes.spack.root
     yanked = Release("bog", "1.0")

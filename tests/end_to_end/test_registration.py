@@ -380,8 +380,12 @@ def test_setup_where_the_user_has_no_configuration(
 
 
 @pytest.mark.parametrize("scope", ["user", "site", "system"])
-def test_recipes_from_every_scope(spack: Spack, clone: Path, wheels: Path, scope: str) -> None:
+def test_recipes_from_every_scope(
+    request: pytest.FixtureRequest, spack: Spack, clone: Path, wheels: Path, scope: str
+) -> None:
     """Also behind builtin, which comes first where the user's own ``repos.yaml`` names it."""
+    if scope != "user":
+        request.getfixturevalue("thoroughly")
     needs_includes(spack)
     spack = with_a_site(spack)
     places = [spack.root / name for name in ("config", "system", "borrowed/spack/etc")]
@@ -512,7 +516,11 @@ def test_spack_keeps_the_entry_when_it_rewrites_the_file(
 
 @pytest.mark.usefixtures("on_one_spack")
 @pytest.mark.parametrize("missing", [True, False], ids=["without-libraries", "with-libraries"])
-def test_command_for_everybody(spack: Spack, clone: Path, wheels: Path, missing: bool) -> None:
+def test_command_for_everybody(
+    request: pytest.FixtureRequest, spack: Spack, clone: Path, wheels: Path, missing: bool
+) -> None:
+    if not missing:
+        request.getfixturevalue("thoroughly")
     extension = json.dumps(str(clone / "spack-pyvarium"))
     write(spack.root / "system/config.yaml", SITE_CONFIG.format(extension=extension))
     spack = bare(spack)
