@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from . import libraries
 from .errors import PyvariumError
+
+if TYPE_CHECKING:
+    from .report import Answer
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -37,9 +41,12 @@ def main(argv: Optional[List[str]] = None) -> int:
             command.add_argument(
                 "--diff", action="store_true", help="write nothing; show the change"
             )
+    _add_analyze(commands)
     arguments = parser.parse_args(argv)
     try:
         libraries.require()
+        if arguments.command == "analyze":
+            return _print(_analyze(arguments))
         from . import commands as answers
         from .environment import read_environment
 
@@ -60,6 +67,58 @@ def main(argv: Optional[List[str]] = None) -> int:
     except PyvariumError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    return _print(answer)
+
+
+def _add_analyze(commands: Any) -> None:
+    text = "say where what a script imports comes from: Spack, the venv, the index"
+    analyze = commands.add_parser("analyze", help=text, description=text)
+    analyze.add_argument(
+        "paths", nargs="+", type=Path, metavar="SCRIPT|DIR|NOTEBOOK|-", help="'-': stdin"
+    )
+    analyze.add_argument("-o", "--output", metavar="FILE|-", help="file to write (default: '-')")
+    analyze.add_argument(
+        "--environment",
+        type=Path,
+        metavar="DIR",
+        help="directory of an environment, or of a venv (default: the active one)",
+    )
+    form = analyze.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="format", action="store_const", const="json", default="text")
+    form.add_argument("--format", choices=["text", "json", "poncho", "requirements"])
+    analyze.add_argument(
+        "--toplevel", action="store_true", help="only what runs when it is imported"
+    )
+    analyze.add_argument("--function", metavar="NAME", help="only what NAME or Class.NAME uses")
+    analyze.add_argument(
+        "--pkg-mapping",
+        action="append",
+        default=[],
+        metavar="IMPORT=NAME",
+        help="the project that an import comes from",
+    )
+    analyze.add_argument(
+        "--extra-pkg", action="append", default=[], metavar="NAME", help="needed besides"
+    )
+
+
+def _analyze(arguments: argparse.Namespace) -> Answer:
+    from . import analysis, findings
+
+    directory = arguments.environment or analysis.chosen_directory(os.environ)
+    wish = analysis.Wish(
+        paths=tuple(arguments.paths),
+        toplevel=arguments.toplevel,
+        function=arguments.function,
+        mapping=analysis.parse_mapping(arguments.pkg_mapping),
+        extra=tuple(arguments.extra_pkg),
+    )
+    installed = analysis.read_installed(directory) if directory else analysis.Installed()
+    analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
+    return findings.written(analyzed, arguments.format, arguments.output)
+
+
+def _print(answer: Answer) -> int:
     for note in answer.notes:
         print(note, file=sys.stderr)
     print(answer.text, end="")

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from . import toml_text
+from .analysis import as_project
 from .conda import is_environment, parse_environment
 from .declared import parse_pipfile, parse_pylock, parse_pyproject
 from .errors import FileError, LockfileError
@@ -38,6 +39,7 @@ LoadYaml = Callable[[str], Any]
 _IN_DIRECTORY = "pyproject.toml Pipfile environment.yml environment.yaml requirements.txt".split()
 _KINDS = (
     "a pyproject.toml, a pylock.toml, a Pipfile, an environment.yml, a .txt of requirements,"
+    " a .py or .ipynb,"
     " or a directory with one of them or a spack.yaml"
 )
 #: What Pyvarium 0.2 wrote into spack.yaml and is made anew.
@@ -63,6 +65,8 @@ def read_project(path: Path, load_yaml: LoadYaml) -> Project:
         raise SourceError(f"{path}: is neither of Conda nor of Spack; name {_KINDS}")
     if name.endswith((".txt", ".in")):
         return read_requirements(path, read_text)
+    if name.endswith((".py", ".ipynb")) and path.exists():
+        return as_project(path)
     if name == "pipfile" or name.endswith(".toml"):
         text = read_text(path)
         data = toml_text.parse(text, str(path))

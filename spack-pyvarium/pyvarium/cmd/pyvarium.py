@@ -48,8 +48,8 @@ def setup_parser(subparser):
         "--from",
         dest="source",
         metavar="FILE",
-        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, or the directory of an"
-        " environment of Pyvarium 0.2: take over what it asks for",
+        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, a script or notebook, or"
+        " the directory of an environment of Pyvarium 0.2: take over what it asks for",
     )
     new.add_argument(
         "--on",
@@ -100,6 +100,7 @@ def setup_parser(subparser):
     verify.add_argument("--fix", action="store_true", help="repair what can be repaired")
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
 
+    _add_analyze(commands)
     activate = _add(commands, "activate", print_activation)
     shells = activate.add_mutually_exclusive_group()
     for shell, text in (
@@ -188,6 +189,35 @@ def setup_parser(subparser):
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
     _add_installations(setup)
+
+
+def _add_analyze(commands):
+    analyze = _add(commands, "analyze", analyze_imports)
+    analyze.add_argument("paths", nargs="+", metavar="SCRIPT|DIR|NOTEBOOK|-", help="'-': stdin")
+    analyze.add_argument("-o", "--output", metavar="FILE|-", help="file to write (default: '-')")
+    form = analyze.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        default="text",
+        help="print the answer as JSON",
+    )
+    form.add_argument(
+        "--format",
+        choices=["text", "json", "poncho", "requirements"],
+        help="'poncho': Poncho's JSON; 'requirements': as for pip",
+    )
+    analyze.add_argument(
+        "--toplevel", action="store_true", help="only what runs when it is imported"
+    )
+    analyze.add_argument("--function", metavar="NAME", help="only what NAME or Class.NAME uses")
+    for option, metavar, text in (
+        ("--pkg-mapping", "IMPORT=NAME", "the project that an import comes from"),
+        ("--extra-pkg", "NAME", "a requirement besides"),
+    ):
+        analyze.add_argument(option, action="append", default=[], metavar=metavar, help=text)
 
 
 def _add_kernels(commands):
@@ -513,6 +543,35 @@ def verify_environment(args):
         environment, spack_api.defaults(), os.environ, fix=args.fix, as_json=args.json
     )
     return _print(answer)
+
+
+def analyze_imports(args):
+    """Say where what scripts import comes from: Spack, .venv, the index, or beside them.
+
+      spack pyvarium analyze script.py notebook.ipynb
+      spack pyvarium analyze --format requirements -o requirements.txt project/
+      spack pyvarium new my-env --from script.py
+
+    Local modules are followed, the block of a script (PEP 723) is read. Nothing is imported or run.
+    What is not installed in the active environment has a guess for its project. What cannot be
+    read is skipped; it is an error where nothing else is left.
+    """
+    from pathlib import Path
+
+    _require_libraries()
+    from pyvarium import analysis, findings, spack_api
+
+    wish = analysis.Wish(
+        paths=tuple(map(Path, args.paths)),
+        toplevel=args.toplevel,
+        function=args.function,
+        mapping=analysis.parse_mapping(args.pkg_mapping),
+        extra=tuple(args.extra_pkg),
+    )
+    environment = spack_api.active_environment()
+    installed = analysis.installed_in(environment) if environment else analysis.Installed()
+    analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
+    return _print(findings.written(analyzed, args.format, args.output))
 
 
 def print_activation(args):

@@ -1,0 +1,147 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Render an analysis: for people, as JSON, as requirements and for Poncho."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .analysis import Analysis, Found, Origin, Sighting, requirements
+from .errors import FileError
+from .files import FileChange, read_optional
+from .report import ERROR, OK, Answer
+
+#: How many of the places where something was seen are shown to people.
+_PLACES = 3
+_HEADINGS = {
+    Origin.SPACK: "provided by Spack",
+    Origin.VENV: "installed in the venv",
+    Origin.INDEX: "not installed; its project, which the index may have",
+    Origin.LOCAL: "local modules",
+    Origin.STDLIB: "standard library",
+    Origin.UNKNOWN: "unknown",
+}
+
+
+def answer(analysis: Analysis, form: str) -> Answer:
+    """The answer of ``analyze``: an error only where nothing at all could be analyzed."""
+    text = {
+        "text": render_text,
+        "json": render_json,
+        "poncho": render_poncho,
+        "requirements": render_requirements,
+    }[form](analysis)
+    notes = tuple(f"Skipped: {one}" for one in analysis.skipped)
+    return Answer(text, notes, OK if analysis.files else ERROR)
+
+
+def written(analysis: Analysis, form: str, output: Optional[str]) -> Answer:
+    """The answer, with its text in a file if one is named that is not ``-``; raises FileError.
+
+    Where nothing could be analyzed the file is left as it is.
+    """
+    found = answer(analysis, form)
+    if output in (None, "-") or found.code != OK:
+        return found if found.code == OK else replace(found, text="")
+    path = Path(str(output))
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
+    change = FileChange(path, read_optional(path), found.text.encode("utf-8"))
+    return replace(found, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
+
+
+def render_text(analysis: Analysis) -> str:
+    lines: List[str] = []
+    for origin, heading in _HEADINGS.items():
+        found = [one for one in analysis.found if one.origin is origin]
+        if not found:
+            continue
+        lines.append(f"{heading}:")
+        if origin is Origin.STDLIB:
+            lines.append(f"  {', '.join(one.name for one in found)}")
+            continue
+        width = max(len(_title(one)) for one in found)
+        lines += [f"  {_title(one):{width}}  {_places(one.sightings)}" for one in found]
+    if analysis.requests:
+        lines.append("asked for by name:")
+        lines += [f"  {one.requirement}  {one.place}" for one in analysis.requests]
+    if analysis.requires_python:
+        lines.append(f"python: {analysis.requires_python}")
+    count = f"{analysis.files} file{'' if analysis.files == 1 else 's'}"
+    return "".join(f"{line}\n" for line in (*lines, f"{count} analyzed"))
+
+
+def _title(one: Found) -> str:
+    if one.origin in (Origin.SPACK, Origin.VENV):
+        pin = f"{one.project}=={one.version}" if one.version else f"{one.project}"
+        return f"{one.name}: {pin}" + (f" ({one.spec})" if one.spec else "")
+    if one.origin is Origin.INDEX:
+        return f"{one.name}: {one.project}" + (" (a guess)" if one.guessed else "")
+    return one.name
+
+
+def _places(sightings: Sequence[Sighting]) -> str:
+    shown = [
+        f"{one.place}" + ("" if one.labels == ("required",) else f" ({', '.join(one.labels)})")
+        for one in sightings[:_PLACES]
+    ]
+    more = len(sightings) - _PLACES
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def render_json(analysis: Analysis) -> str:
+    value = {
+        "files": analysis.files,
+        "imports": [_found_as_json(one) for one in analysis.found],
+        "python": analysis.python,
+        "requests": [
+            {"place": one.place, "requirement": one.requirement} for one in analysis.requests
+        ],
+        "requirements": list(requirements(analysis)),
+        "requires-python": analysis.requires_python,
+        "skipped": [{"reason": one.reason, "subject": one.subject} for one in analysis.skipped],
+    }
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _found_as_json(one: Found) -> Dict[str, Any]:
+    return {
+        "guessed": one.guessed,
+        "import": one.name,
+        "origin": one.origin.value,
+        "project": one.project,
+        "seen": [
+            {"labels": list(seen.labels), "module": seen.module, "place": seen.place}
+            for seen in one.sightings
+        ],
+        "spec": one.spec,
+        "version": one.version,
+        "wanted": one.wanted,
+    }
+
+
+def render_requirements(analysis: Analysis) -> str:
+    return "".join(f"{one}\n" for one in requirements(analysis))
+
+
+def render_poncho(analysis: Analysis) -> str:
+    """Poncho's specification, which passes over ``spack``: so all is asked of pip as well.
+
+    https://cctools.readthedocs.io/en/latest/poncho/ ; without the name and prefix of the machine.
+    """
+    value = {
+        "conda": {
+            "channels": ["conda-forge"],
+            "dependencies": [f"python={analysis.python}", {"pip": list(requirements(analysis))}],
+        },
+        "spack": list(_specs(analysis)),
+    }
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _specs(analysis: Analysis) -> Tuple[str, ...]:
+    return tuple(sorted({one.spec for one in analysis.found if one.spec and one.wanted}))

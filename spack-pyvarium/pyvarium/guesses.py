@@ -1,0 +1,106 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""What to ask an index for where an import name is not installed: a guess, and said to be one.
+
+What is installed tells by its own metadata where each module comes from; this is for what is not.
+Most projects are called as they are imported. Here stand the well-known ones that are not, and
+namespaces, below which each project is called by more of its name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Mapping, Optional, Tuple
+
+from packaging.utils import canonicalize_name
+
+#: Import names whose project is called otherwise, the longer ones for parts of namespaces.
+_PROJECTS: Mapping[str, str] = dict(
+    pair.split("=")
+    for pair in """
+    _cffi_backend=cffi _pytest=pytest _ruamel_yaml=ruamel-yaml-clib _yaml=pyyaml absl=absl-py
+    airflow=apache-airflow ansible=ansible-core antlr4=antlr4-python3-runtime
+    apiclient=google-api-python-client AppKit=pyobjc-framework-cocoa argon2=argon2-cffi
+    attr=attrs avro=avro-python3 Bio=biopython bs4=beautifulsoup4 bson=pymongo cairo=pycairo
+    casacore=python-casacore cassandra=cassandra-driver clr=pythonnet consul=python-consul
+    cpuinfo=py-cpuinfo Crypto=pycryptodome Cryptodome=pycryptodomex cv2=opencv-python
+    dateutil=python-dateutil dbus=dbus-python decouple=python-decouple discord=discord-py
+    distutils=setuptools django_filters=django-filter dns=dnspython docx=python-docx
+    dotenv=python-dotenv editor=python-editor engineio=python-engineio faiss=faiss-cpu
+    ffmpeg=ffmpeg-python fitz=pymupdf Foundation=pyobjc-framework-cocoa fuse=fusepy
+    gflags=python-gflags gi=pygobject git=gitpython github=pygithub gitlab=python-gitlab
+    gnupg=python-gnupg google.api=googleapis-common-protos google.oauth2=google-auth
+    google.protobuf=protobuf google.rpc=googleapis-common-protos
+    google.type=googleapis-common-protos googleapiclient=google-api-python-client
+    graphql=graphql-core grpc=grpcio grpc_status=grpcio-status grpc_tools=grpcio-tools
+    hydra=hydra-core iso639=iso-639 jks=pyjks jose=python-jose jpype=jpype1 jsonrpc=json-rpc
+    jwt=pyjwt kafka=kafka-python keycloak=python-keycloak ldap=python-ldap magic=python-magic
+    markdown_it=markdown-it-py memcache=python-memcached mpl_toolkits=matplotlib
+    multipart=python-multipart MySQLdb=mysqlclient nacl=pynacl nmap=python-nmap odf=odfpy
+    ogr=gdal OpenGL=pyopengl opensearchpy=opensearch-py OpenSSL=pyopenssl osgeo=gdal osr=gdal
+    paho=paho-mqtt past=future paste.deploy=pastedeploy pcre=python-pcre PIL=pillow
+    pkg_resources=setuptools playhouse=peewee pptx=python-pptx pwiz=peewee pylab=matplotlib
+    pylsp=python-lsp-server pylsp_jsonrpc=python-lsp-jsonrpc pythoncom=pywin32
+    pythonjsonlogger=python-json-logger pywintypes=pywin32 pyximport=cython
+    rapidjson=python-rapidjson rest_framework=djangorestframework rfc3339=pyrfc3339
+    ruamel=ruamel-yaml serial=pyserial sha3=pysha3 shapefile=pyshp skbio=scikit-bio
+    skimage=scikit-image sklearn=scikit-learn skopt=scikit-optimize slack=slackclient
+    slugify=python-slugify snappy=python-snappy socketio=python-socketio socks=pysocks
+    speech_recognition=speechrecognition talib=ta-lib telegram=python-telegram-bot tlz=toolz
+    umap=umap-learn usb1=libusb1 usb=pyusb vlc=python-vlc vtkmodules=vtk
+    websocket=websocket-client whois=python-whois win32api=pywin32 win32com=pywin32
+    win32con=pywin32 win32file=pywin32 wx=wxpython xdg=pyxdg Xlib=python-xlib yaml=pyyaml
+    yaml_include=pyyaml-include zmq=pyzmq
+    """.split()
+)
+#: Namespaces, and how a project below one is called by the next part of the name, or the next two.
+_NAMESPACES: Mapping[str, Tuple[str, int]] = {
+    "airflow.providers": ("apache-airflow-providers-{}", 1),
+    "azure": ("azure-{}", 2),
+    "azure.mgmt": ("azure-mgmt-{}", 1),
+    "backports": ("backports-{}", 1),
+    "flask.ext": ("flask-{}", 1),
+    "flufl": ("flufl-{}", 1),
+    "google.cloud": ("google-cloud-{}", 1),
+    "jaraco": ("jaraco-{}", 1),
+    "llama_index": ("llama-index-{}", 1),
+    "opentelemetry.exporter": ("opentelemetry-exporter-{}", 1),
+    "opentelemetry.instrumentation": ("opentelemetry-instrumentation-{}", 1),
+    "opentelemetry.sdk": ("opentelemetry-sdk", 0),
+    "opentelemetry": ("opentelemetry-api", 0),
+    "plone": ("plone-{}", 1),
+    "repoze": ("repoze-{}", 1),
+    "sphinxcontrib": ("sphinxcontrib-{}", 1),
+    "zc": ("zc-{}", 1),
+    "zope": ("zope-{}", 1),
+}
+#: Of Python 2, and programs that run scripts of theirs: no index has them.
+_NOWHERE = frozenset(
+    """
+    BaseHTTPServer ConfigParser Cookie HTMLParser Queue SimpleHTTPServer SocketServer StringIO
+    Tkinter UserDict __builtin__ __main__ anydbm bpy cPickle cStringIO commands cookielib copy_reg
+    exceptions htmlentitydefs httplib idaapi maya md5 mod_python nuke pymel sets tkFileDialog
+    tkMessageBox tkSimpleDialog ttk unreal urllib2 urlparse xmlrpclib
+    """.split()
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]*[A-Za-z0-9])?", re.ASCII)
+
+
+def guess(module: str) -> Optional[Tuple[str, str]]:
+    """The import name and the project that a module probably belongs to; None for no idea."""
+    parts = module.split(".")
+    prefixes = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    for prefix in prefixes:
+        if prefix in _PROJECTS:
+            return prefix, _PROJECTS[prefix]
+        if prefix in _NAMESPACES:
+            pattern, more = _NAMESPACES[prefix]
+            rest = parts[prefix.count(".") + 1 :][:more]
+            if more and not rest:
+                return None  # The namespace itself, which no project is.
+            return ".".join((prefix, *rest)), canonicalize_name(pattern.format("-".join(rest)))
+    top = parts[0]
+    if top in _NOWHERE or not _NAME.fullmatch(top):
+        return None
+    return top, canonicalize_name(top)

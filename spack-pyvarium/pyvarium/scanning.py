@@ -1,0 +1,421 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Read scripts, directories and notebooks, and the local modules that they import.
+
+Only files are read; what cannot be is skipped, with a reason, and the rest goes on. A script's own
+block of metadata (https://packaging.python.org/en/latest/specifications/inline-script-metadata/)
+and what a notebook has pip install are requests.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import stat
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+from .errors import PyvariumError
+from .imports import (
+    Host,
+    Import,
+    Label,
+    UnparsableError,
+    imports_of,
+    imports_of_function,
+)
+from .model import Skipped
+from .notebook import parse_notebook
+
+#: What is larger was not written by hand, and would take more memory than there may be.
+LARGEST = 8 * 1024 * 1024
+STDIN = Path("-")
+#: So many files are worth the start of further processes.
+_MANY = 200
+
+#: What only these would run is not followed.
+_NOT_RUN = frozenset((Label.TYPING, Label.ELSEWHERE))
+_SOURCES = (".py", ".pyw")
+_NOTEBOOK = ".ipynb"
+_COMPILED = (".so", ".pyd", ".pyx")
+_BLOCK = re.compile(
+    rb"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(?:^#(?:| .*)$\s)+)^# ///$"
+)
+
+ReadStdin = Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: what it imports, and what it asks for by name.
+
+    ``function`` tells whether the function that was asked for is in it.
+    """
+
+    file: str
+    path: Path
+    imports: Tuple[Tuple[str, Import], ...] = ()
+    """Each with its place, as ``file.py:3``."""
+    requests: Tuple[Tuple[str, str], ...] = ()
+    requires_python: Optional[str] = None
+    declared: bool = False
+    """Whether it says in a block what it needs."""
+    skipped: Tuple[Skipped, ...] = ()
+    read: bool = True
+    function: bool = False
+
+
+@dataclass(frozen=True)
+class Local:
+    """What a module's name leads to beside the file that imports it.
+
+    A ``namespace``, a directory without ``__init__.py``, is found after all that is installed.
+    """
+
+    name: str
+    files: Tuple[Path, ...]
+    namespace: bool = False
+
+
+@dataclass(frozen=True)
+class Scan:
+    """All that was read; ``local`` tells what the imports lead to that are no distributions."""
+
+    sources: Tuple[Source, ...]
+    local: LocalModules
+    skipped: Tuple[Skipped, ...]
+
+
+def scan(
+    paths: Sequence[Path],
+    host: Host,
+    *,
+    toplevel: bool = False,
+    function: Optional[str] = None,
+    read_stdin: Optional[ReadStdin] = None,
+) -> Scan:
+    """Read what is named, and the local modules that it imports; raises PyvariumError."""
+    skipped: List[Skipped] = []
+    named: List[Path] = []
+    found: List[Path] = []
+    roots: List[Path] = []
+    for path in paths:
+        if path != STDIN and path.is_dir():
+            below = list(_python_files(path))
+            roots += [one for one in (path, path / "src") if one.is_dir()]
+            found += below
+            if not below:
+                skipped.append(Skipped(shown(path), "has no Python in it"))
+        else:
+            named.append(path)
+    local = LocalModules(tuple(roots), frozenset(map(_absolute, named)))
+    read = functools.partial(read_source, host=host, toplevel=toplevel)
+    given = {STDIN: read_stdin()} if read_stdin is not None and STDIN in named else {}
+    sources = [
+        read(one, function=function, whole=True, data=given.get(one))
+        for one in dict.fromkeys(named)
+    ]
+    several = functools.partial(read, function=function)
+    sources += _each(several, [one for one in dict.fromkeys(found) if one not in set(named)])
+    if function is not None:
+        _require_function(function, sources)
+    seen: Set[str] = set()
+    waiting = list(sources)
+    while waiting:
+        seen.update(_absolute(one.path) for one in waiting)
+        behind = dict.fromkeys(
+            file
+            for source in waiting
+            for _, one in source.imports
+            if not _NOT_RUN & one.labels
+            for file in local.files(source.path, one)
+        )
+        behind = {one: None for one in behind if _absolute(one) not in seen}
+        waiting = [replace(one, requests=(), declared=False) for one in _each(read, list(behind))]
+        sources += waiting
+    skipped += [one for source in sources for one in source.skipped]
+    return Scan(tuple(sources), local, tuple(skipped))
+
+
+def read_source(
+    path: Path,
+    host: Host,
+    *,
+    toplevel: bool = False,
+    function: Optional[str] = None,
+    whole: bool = False,
+    data: Optional[bytes] = None,
+) -> Source:
+    """Read one file. A fault of it is told in the answer, so that the others can be read."""
+    file = "<stdin>" if path == STDIN else shown(path)
+    try:
+        data = _read(path) if data is None else _limited(data)
+        if path.suffix == _NOTEBOOK or (path == STDIN and data.lstrip()[:1] == b"{"):
+            return _read_notebook(path, file, data, host, toplevel, function)
+        imports, has_function = _imports(data, host, toplevel, function, whole)
+        requests, python, declared = _block(data, file)
+    except UnparsableError as error:
+        return Source(file, path, skipped=(Skipped(file, str(error)),), read=False)
+    except PyvariumError as error:
+        subject, _, reason = str(error).partition(": ")
+        return Source(file, path, skipped=(Skipped(subject, reason),), read=False)
+    return Source(
+        file,
+        path,
+        tuple((f"{file}:{one.line}", one) for one in imports),
+        requests,
+        python,
+        declared,
+        function=has_function,
+    )
+
+
+def shown(path: Path) -> str:
+    """A path as it can be printed, whatever bytes are in it."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _imports(
+    data: bytes, host: Host, toplevel: bool, function: Optional[str], whole: bool
+) -> Tuple[Tuple[Import, ...], bool]:
+    if function is not None:
+        used = imports_of_function(data, function, host)
+        return used or (), used is not None
+    imports = imports_of(data, host, whole=whole)
+    return tuple(one for one in imports if one.runs_on_import or not toplevel), False
+
+
+def _read_notebook(
+    path: Path, file: str, data: bytes, host: Host, toplevel: bool, function: Optional[str]
+) -> Source:
+    notebook = parse_notebook(data)
+    imports, has_function = _imports(notebook.source, host, toplevel, function, True)
+
+    def place(line: int) -> str:
+        return "{}[{}]:{}".format(file, *notebook.place(line))
+
+    return Source(
+        file,
+        path,
+        tuple((place(one.line), one) for one in imports),
+        tuple((place(line), text) for line, text in notebook.requests),
+        skipped=tuple(Skipped(f"{file}[{cell}]", why) for cell, why in notebook.skipped),
+        read=bool(notebook.source.strip()) or not notebook.skipped,
+        function=has_function,
+    )
+
+
+def _block(data: bytes, file: str) -> Tuple[Tuple[Tuple[str, str], ...], Optional[str], bool]:
+    """What the block of a script asks for (PEP 723)."""
+    if b"# /// script" not in data:
+        return (), None, False
+    text = data.replace(b"\r\n", b"\n")
+    blocks = [one for one in _BLOCK.finditer(text) if one["type"] == b"script"]
+    if not blocks:
+        return (), None, False
+    if len(blocks) > 1:
+        raise UnparsableError("has several blocks '# /// script'; leave one")
+    from . import toml_text  # Few scripts have one, and its library is slow to import.
+
+    lines = blocks[0]["content"].decode("utf-8", "replace").splitlines(keepends=True)
+    content = "".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)
+    table = toml_text.parse(content, file)
+    asked = table.get("dependencies", [])
+    python = table.get("requires-python")
+    if not isinstance(asked, list) or not all(isinstance(one, str) for one in asked):
+        raise UnparsableError("has a block whose 'dependencies' is no list of strings; mend it")
+    line = text.count(b"\n", 0, blocks[0].start()) + 1
+    return (
+        tuple((f"{file}:{line}", one) for one in asked),
+        python if isinstance(python, str) else None,
+        "dependencies" in table,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open(path, "rb", opener=_open) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise UnparsableError("is no regular file")
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UnparsableError(f"cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise UnparsableError("cannot be read (its name has a NUL)") from None
+    return _limited(data)
+
+
+def _open(path: str, flags: int) -> int:
+    """Without waiting for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _limited(data: bytes) -> bytes:
+    if len(data) > LARGEST:
+        raise UnparsableError(f"is larger than {LARGEST // 1024 // 1024} MiB")
+    return data
+
+
+def _require_function(function: str, sources: Iterable[Source]) -> None:
+    sources = tuple(sources)
+    if any(one.read for one in sources) and not any(one.function for one in sources):
+        where = ", ".join(one.file for one in sources[:3] if one.read)
+        raise PyvariumError(
+            f"--function {function}: is not in {where}; name a function, or a method as"
+            " Class.method, that is at the top level"
+        )
+
+
+def _python_files(directory: Path) -> Iterator[Path]:
+    """The sources below a directory; not those of a venv, nor what is hidden."""
+    for folder, folders, names in os.walk(directory):
+        folders[:] = sorted(
+            one
+            for one in folders
+            if not one.startswith(".")
+            and one not in ("__pycache__", "node_modules", "site-packages")
+            and not os.path.exists(os.path.join(folder, one, "pyvenv.cfg"))
+        )
+        for name in sorted(names):
+            if name.endswith((*_SOURCES, _NOTEBOOK)) and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
+    """Read files, on all cores where they are many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if len(paths) < _MANY or cores == 1 or sys.platform != "linux":
+        return [read(path) for path in paths]
+    import concurrent.futures.process  # Slow to import, for what is rarely needed.
+    import multiprocessing
+
+    try:
+        # A fork has all that is imported here, and starts in a millisecond.
+        context = multiprocessing.get_context("fork")
+        with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
+            return list(pool.map(read, paths, chunksize=max(1, min(64, len(paths) // cores))))
+    except (OSError, concurrent.futures.process.BrokenProcessPool):
+        return [read(path) for path in paths]  # Semaphores or memory are short.
+
+
+def _absolute(path: Path) -> str:
+    return os.path.realpath(path)
+
+
+class LocalModules:
+    """Finds the modules that stand beside the files that import them. Remembers directories."""
+
+    def __init__(self, roots: Tuple[Path, ...], scripts: FrozenSet[str]) -> None:
+        self.roots = roots
+        self.scripts = scripts
+        self._names: Dict[Path, FrozenSet[str]] = {}
+        self._found: Dict[Tuple[Path, str], Optional[Local]] = {}
+        self._tops: Dict[Path, Path] = {}
+
+    def find(self, importer: Path, one: Import) -> Optional[Local]:
+        """What an import of a file leads to; None where nothing local has that name."""
+        if one.level:
+            return self._relative(importer, one)
+        module = one.module if one.name in (None, "*") else f"{one.module}.{one.name}"
+        spaces = []
+        for root in self._search(importer):
+            if (root, module) not in self._found:
+                self._found[root, module] = self._below(root, module)
+            found = self._found[root, module]
+            if found is not None and not found.namespace:
+                return found
+            spaces += [found] if found is not None else []
+        return next(iter(spaces), None)
+
+    def files(self, importer: Path, one: Import) -> Tuple[Path, ...]:
+        """The sources that an import runs."""
+        found = self.find(importer, one)
+        return found.files if found is not None else ()
+
+    def _search(self, importer: Path) -> Iterator[Path]:
+        folder = importer.parent if importer != STDIN else Path()
+        if importer == STDIN or _absolute(importer) in self.scripts:
+            yield folder
+        yield self._top(folder)
+        yield from self.roots
+
+    def _top(self, folder: Path) -> Path:
+        """The directory that the outermost package of a directory is in."""
+        if folder not in self._tops:
+            top = folder
+            while "__init__.py" in self._in(top):
+                parent = top.parent if top.name not in ("", "..") else top / ".."
+                if os.path.realpath(parent) == os.path.realpath(top):
+                    break
+                top = parent
+            self._tops[folder] = top
+        return self._tops[folder]
+
+    def _relative(self, importer: Path, one: Import) -> Optional[Local]:
+        base = importer.parent if importer != STDIN else Path()
+        for _ in range(min(one.level, 100) - 1):
+            base = base / ".." if base.name in ("", "..") else base.parent
+        parts = [part for part in (one.module, one.name) if part and part != "*"]
+        found = self._below(base, ".".join(parts)) if parts else None
+        init = base / "__init__.py"
+        here = (init,) if "__init__.py" in self._in(base) else ()
+        if found is None and not (here and (not one.module)):
+            return None
+        top = self._top(base)
+        name = os.path.relpath(base, top).split(os.sep)[0] if top != base else "."
+        if name == "." or not name.isidentifier():
+            name = found.name if found is not None else (one.name or ".")
+        return Local(name, (*here, *(found.files if found is not None else ())))
+
+    def _below(self, root: Path, module: str) -> Optional[Local]:
+        parts = module.split(".")
+        folder = root
+        files: List[Path] = []
+        namespace = False
+        for number, part in enumerate(parts):
+            names = self._in(folder)
+            if f"{part}.py" in names and "__init__.py" not in self._in(
+                folder / part, part in names
+            ):
+                files.append(folder / f"{part}.py")
+                return Local(parts[0], tuple(files), namespace)
+            inner = self._in(folder / part, part in names)
+            if "__init__.py" in inner:
+                files.append(folder / part / "__init__.py")
+            elif any(one.startswith(f"{part}.") and one.endswith(_COMPILED) for one in names):
+                return Local(parts[0], tuple(files), namespace)
+            elif any(one.endswith(".py") for one in inner) or (inner and number + 1 < len(parts)):
+                namespace = namespace or number == 0
+            else:
+                # What is no module is a name within one, unless nothing was found at all.
+                has_module = bool(files) or (number > 0 and not namespace)
+                return Local(parts[0], tuple(files), namespace) if has_module else None
+            folder = folder / part
+        return Local(parts[0], tuple(files), namespace)
+
+    def _in(self, folder: Path, exists: bool = True) -> FrozenSet[str]:
+        if not exists:
+            return frozenset()
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(os.listdir(folder))
+            except (OSError, ValueError):
+                self._names[folder] = frozenset()
+        return self._names[folder]
