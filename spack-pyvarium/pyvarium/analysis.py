@@ -10,6 +10,7 @@ is imported or run, and no index is asked.
 from __future__ import annotations
 
 import enum
+import functools
 import os
 import re
 import sys
@@ -25,7 +26,7 @@ from .environment import read_environment
 from .errors import FileError, MetadataError, PyvariumError
 from .guesses import guess
 from .importables import Record, owner, read_records
-from .imports import DISPENSABLE, Host, Import, Label
+from .imports import DISPENSABLE, Host, Import, Label, Labels
 from .lockfile import read_lockfile
 from .model import Environment, Provided, Skipped
 from .project import Asked, Project, without_password
@@ -301,7 +302,7 @@ class _Origins:
             spec=spec,
             guessed=home.guessed,
             declared=all(source.declared for source, _ in seen),
-            sightings=tuple(dict.fromkeys(sighting for _, sighting in seen)),
+            sightings=tuple(sighting for _, sighting in seen),
         )
 
     def read(self, metadata: Path) -> Tuple[str, Optional[str], Optional[str]]:
@@ -369,8 +370,12 @@ def _sighting(place: str, one: Import) -> Sighting:
     module = "." * one.level + one.module
     if one.name is not None:
         module = f"{module}{'' if module.endswith('.') or not module else '.'}{one.name}"
-    labels = tuple(label.value for label in Label if label in one.labels)
-    return Sighting(place, module, labels or ("required",), not one.labels & DISPENSABLE)
+    return Sighting(place, module, _words(one.labels), not one.labels & DISPENSABLE)
+
+
+@functools.cache
+def _words(labels: Labels) -> Tuple[str, ...]:
+    return tuple(label.value for label in Label if label in labels) or ("required",)
 
 
 #: What later versions of Python no longer have, or earlier ones had not.

@@ -10,7 +10,10 @@ A statement counts wherever it stands, with labels that tell what it depends on.
 from __future__ import annotations
 
 import ast
+import bisect
 import enum
+import functools
+import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -103,8 +106,7 @@ def imports_of(source: bytes, host: Host, *, whole: bool = False) -> Tuple[Impor
 
     Only if it is read as a ``whole`` is an error found wherever it is.
     """
-    dynamic = b"import_module" in source or b"__import__" in source
-    return _imports(parse(source, whole=whole), host, dynamic)
+    return _imports(parse(source, whole=whole), host, source)
 
 
 def imports_of_function(source: bytes, name: str, host: Host) -> Optional[Tuple[Import, ...]]:
@@ -118,25 +120,26 @@ def imports_of_function(source: bytes, name: str, host: Host) -> Optional[Tuple[
     if function is None:
         return None
     reached, names = module.reached_from(function, name)
-    found = [one for one in _imports(tree, host, True) if Label.LAZY not in one.labels]
+    found = [one for one in _imports(tree, host, source) if Label.LAZY not in one.labels]
     chosen = [one for one in found if one.bound in names]
     # What a star import brings is not known without looking: it may be any name that is left.
     if names - module.names - {one.bound for one in chosen} - _BUILTINS:
         chosen += [one for one in found if one.name == "*"]
-    own = _Walk(host, True, tree)
-    for node in reached:
-        own.walk(node.body if node is function or _is_function(node) else [node])
-    unique = dict.fromkeys((*chosen, *own.found))
+    body = [one for node in reached for one in (node.body if _is_function(node) else [node])]
+    own = _Walk(host, tree, source).walk(body)
+    unique = dict.fromkeys((*chosen, *own))
     return tuple(sorted(unique, key=lambda one: (one.line, one.module, one.name or "")))
 
 
-def _imports(tree: ast.Module, host: Host, dynamic: bool) -> Tuple[Import, ...]:
-    walk = _Walk(host, dynamic, tree)
-    walk.walk(tree.body)
-    return tuple(sorted(walk.found, key=lambda one: one.line))
+def _imports(tree: ast.Module, host: Host, source: bytes) -> Tuple[Import, ...]:
+    found = _Walk(host, tree, source).walk(tree.body)
+    return tuple(sorted(found, key=lambda one: one.line))
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_RENAMED = re.compile(rb"import_module[ \t]+as[ \t]+([A-Za-z_]\w*)")
+#: Statements without others below them, of which most are.
+_SIMPLE = {ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Raise, ast.Pass}
 _TRIES: Tuple[Any, ...] = (ast.Try, ast.TryStar) if sys.version_info >= (3, 11) else (ast.Try,)
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _EXITS = {"exit", "quit", "_exit", "abort", "skip", "fail"}
@@ -146,20 +149,15 @@ _BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) el
 class _Walk:
     """Collects the imports below some statements. A stack of its own: nesting knows no limit."""
 
-    def __init__(self, host: Host, dynamic: bool, tree: ast.Module) -> None:
+    def __init__(self, host: Host, tree: ast.Module, source: bytes) -> None:
         self.host = host
-        self.dynamic = dynamic
+        self.tree = tree
         self.found: List[Import] = []
-        self.constants = _constants(tree) if dynamic else {}
-        self.importers = {"__import__", "import_module"} | {
-            alias.asname
-            for node in (ast.walk(tree) if dynamic else ())
-            if isinstance(node, ast.ImportFrom) and node.module == "importlib"
-            for alias in node.names
-            if alias.name in ("import_module", "__import__") and alias.asname
-        }
+        self.importers = {"__import__", "import_module"}
+        self.importers.update(name.decode() for name in _RENAMED.findall(source))
+        self.lines = _lines_with(self.importers, source)
 
-    def walk(self, statements: Iterable[ast.AST]) -> None:
+    def walk(self, statements: Iterable[ast.AST]) -> List[Import]:
         waiting: List[Tuple[ast.AST, Labels]] = [(one, NONE) for one in statements]
         while waiting:
             node, labels = waiting.pop()
@@ -176,9 +174,20 @@ class _Walk:
                         )
                     )
             elif isinstance(node, ast.stmt):
-                if self.dynamic:
+                if self.lines and self.may_call(node):
                     self.calls(node, labels)
-                waiting.extend(self.below(node, labels))
+                if type(node) not in _SIMPLE:
+                    waiting.extend(self.below(node, labels))
+        return self.found
+
+    def may_call(self, node: ast.stmt) -> bool:
+        """Whether a statement has a word in its lines that imports when it is called."""
+        at = bisect.bisect_left(self.lines, node.lineno)
+        return at < len(self.lines) and self.lines[at] <= (node.end_lineno or node.lineno)
+
+    @functools.cached_property
+    def constants(self) -> Mapping[str, str]:
+        return _constants(self.tree)
 
     def below(self, node: ast.stmt, labels: Labels) -> Iterator[Tuple[ast.AST, Labels]]:
         """The statements within one, with what each of them depends on."""
@@ -385,6 +394,18 @@ def _stored(node: ast.AST) -> Set[str]:
         for one in ast.walk(node)
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
     }
+
+
+def _lines_with(words: Iterable[str], source: bytes) -> List[int]:
+    """The numbers of the lines that have any of these words, sorted."""
+    encoded = [word.encode() for word in words]
+    if not any(word in source for word in encoded):
+        return []
+    return [
+        number
+        for number, line in enumerate(source.splitlines(), start=1)
+        if any(word in line for word in encoded)
+    ]
 
 
 def _constants(tree: ast.Module) -> Mapping[str, str]:

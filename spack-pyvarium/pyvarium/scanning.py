@@ -11,6 +11,7 @@ and what a notebook has pip install are requests.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
 import stat
@@ -88,7 +89,7 @@ class Local:
     """
 
     name: str
-    files: Tuple[Path, ...]
+    files: Tuple[str, ...]
     namespace: bool = False
 
 
@@ -145,8 +146,8 @@ def scan(
             if not _NOT_RUN & one.labels
             for file in local.files(source.path, one)
         )
-        behind = {one: None for one in behind if _absolute(one) not in seen}
-        waiting = [replace(one, requests=(), declared=False) for one in _each(read, list(behind))]
+        new = [Path(one) for one in behind if os.path.realpath(one) not in seen]
+        waiting = [replace(one, requests=(), declared=False) for one in _each(read, new)]
         sources += waiting
     skipped += [one for source in sources for one in source.skipped]
     return Scan(tuple(sources), local, tuple(skipped))
@@ -300,6 +301,16 @@ def _python_files(directory: Path) -> Iterator[Path]:
 
 def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
     """Read files, on all cores where they are many."""
+    collecting = gc.isenabled()
+    gc.disable()  # Syntax trees are many objects without any cycle.
+    try:
+        return _on_cores(read, paths)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _on_cores(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if len(paths) < _MANY or cores == 1 or sys.platform != "linux":
         return [read(path) for path in paths]
@@ -319,103 +330,128 @@ def _absolute(path: Path) -> str:
     return os.path.realpath(path)
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """What a directory has; ``compiled`` are the stems of its compiled modules."""
+
+    names: FrozenSet[str]
+    compiled: FrozenSet[str]
+    has_python: bool
+
+
+_NO_FOLDER = _Folder(frozenset(), frozenset(), False)
+_INIT = "__init__.py"
+
+
 class LocalModules:
     """Finds the modules that stand beside the files that import them. Remembers directories."""
 
     def __init__(self, roots: Tuple[Path, ...], scripts: FrozenSet[str]) -> None:
-        self.roots = roots
-        self.scripts = scripts
-        self._names: Dict[Path, FrozenSet[str]] = {}
-        self._found: Dict[Tuple[Path, str], Optional[Local]] = {}
-        self._tops: Dict[Path, Path] = {}
+        self._roots = tuple(map(str, roots))
+        self._scripts = scripts
+        self._folders: Dict[str, _Folder] = {}
+        self._tops: Dict[str, str] = {}
+        self._searched: Dict[Path, Tuple[Tuple[str, ...], Dict[str, Optional[Local]]]] = {}
+        self._found: Dict[Tuple[str, ...], Dict[str, Optional[Local]]] = {}
 
     def find(self, importer: Path, one: Import) -> Optional[Local]:
         """What an import of a file leads to; None where nothing local has that name."""
-        if one.level:
-            return self._relative(importer, one)
-        module = one.module if one.name in (None, "*") else f"{one.module}.{one.name}"
-        spaces = []
-        for root in self._search(importer):
-            if (root, module) not in self._found:
-                self._found[root, module] = self._below(root, module)
-            found = self._found[root, module]
-            if found is not None and not found.namespace:
-                return found
-            spaces += [found] if found is not None else []
-        return next(iter(spaces), None)
+        if importer not in self._searched:
+            search = self._search(importer)
+            self._searched[importer] = search, self._found.setdefault(search, {})
+        search, found = self._searched[importer]
+        parts = [part for part in (one.module, one.name) if part and part != "*"]
+        key = "." * one.level + ".".join(parts)
+        if key not in found:
+            module = ".".join(parts)
+            found[key] = (
+                self._relative(search[0], one.level, module, bool(one.module))
+                if one.level
+                else self._on_path(search[1:], module)
+            )
+        return found[key]
 
-    def files(self, importer: Path, one: Import) -> Tuple[Path, ...]:
+    def files(self, importer: Path, one: Import) -> Tuple[str, ...]:
         """The sources that an import runs."""
         found = self.find(importer, one)
         return found.files if found is not None else ()
 
-    def _search(self, importer: Path) -> Iterator[Path]:
-        folder = importer.parent if importer != STDIN else Path()
-        if importer == STDIN or _absolute(importer) in self.scripts:
-            yield folder
-        yield self._top(folder)
-        yield from self.roots
+    def _search(self, importer: Path) -> Tuple[str, ...]:
+        """Where to look for a relative import, and then for others."""
+        folder = os.path.dirname(str(importer)) if importer != STDIN else ""
+        is_script = importer == STDIN or (
+            bool(self._scripts) and os.path.realpath(importer) in self._scripts
+        )
+        own = [folder] if is_script else []
+        return (folder, *dict.fromkeys((*own, self._top(folder), *self._roots)))
 
-    def _top(self, folder: Path) -> Path:
+    def _on_path(self, search: Tuple[str, ...], module: str) -> Optional[Local]:
+        found = [one for one in (self._below(root, module) for root in search) if one is not None]
+        regular = (one for one in found if not one.namespace)
+        return next(regular, found[0] if found else None)
+
+    def _top(self, folder: str) -> str:
         """The directory that the outermost package of a directory is in."""
         if folder not in self._tops:
             top = folder
-            while "__init__.py" in self._in(top):
-                parent = top.parent if top.name not in ("", "..") else top / ".."
+            while _INIT in self._in(top).names:
+                parent = _parent(top)
                 if os.path.realpath(parent) == os.path.realpath(top):
                     break
                 top = parent
             self._tops[folder] = top
         return self._tops[folder]
 
-    def _relative(self, importer: Path, one: Import) -> Optional[Local]:
-        base = importer.parent if importer != STDIN else Path()
-        for _ in range(min(one.level, 100) - 1):
-            base = base / ".." if base.name in ("", "..") else base.parent
-        parts = [part for part in (one.module, one.name) if part and part != "*"]
-        found = self._below(base, ".".join(parts)) if parts else None
-        init = base / "__init__.py"
-        here = (init,) if "__init__.py" in self._in(base) else ()
-        if found is None and not (here and (not one.module)):
+    def _relative(self, base: str, level: int, module: str, has_module: bool) -> Optional[Local]:
+        for _ in range(min(level, 100) - 1):
+            base = _parent(base)
+        found = self._below(base, module) if module else None
+        here = (os.path.join(base, _INIT),) if _INIT in self._in(base).names else ()
+        if found is None and (has_module or not here):
             return None
         top = self._top(base)
-        name = os.path.relpath(base, top).split(os.sep)[0] if top != base else "."
-        if name == "." or not name.isidentifier():
-            name = found.name if found is not None else (one.name or ".")
+        name = os.path.relpath(base or ".", top or ".").split(os.sep)[0]
+        if not name.isidentifier():
+            name = found.name if found is not None else (module or ".")
         return Local(name, (*here, *(found.files if found is not None else ())))
 
-    def _below(self, root: Path, module: str) -> Optional[Local]:
+    def _below(self, root: str, module: str) -> Optional[Local]:
         parts = module.split(".")
         folder = root
-        files: List[Path] = []
+        files: List[str] = []
         namespace = False
         for number, part in enumerate(parts):
-            names = self._in(folder)
-            if f"{part}.py" in names and "__init__.py" not in self._in(
-                folder / part, part in names
-            ):
-                files.append(folder / f"{part}.py")
+            here = self._in(folder)
+            path = os.path.join(folder, part)
+            inner = self._in(path) if part in here.names else _NO_FOLDER
+            if _INIT in inner.names:
+                files.append(os.path.join(path, _INIT))
+            elif f"{part}.py" in here.names:
+                return Local(parts[0], (*files, f"{path}.py"), namespace)
+            elif part in here.compiled:
                 return Local(parts[0], tuple(files), namespace)
-            inner = self._in(folder / part, part in names)
-            if "__init__.py" in inner:
-                files.append(folder / part / "__init__.py")
-            elif any(one.startswith(f"{part}.") and one.endswith(_COMPILED) for one in names):
-                return Local(parts[0], tuple(files), namespace)
-            elif any(one.endswith(".py") for one in inner) or (inner and number + 1 < len(parts)):
+            elif inner.has_python or (inner.names and number + 1 < len(parts)):
                 namespace = namespace or number == 0
             else:
                 # What is no module is a name within one, unless nothing was found at all.
-                has_module = bool(files) or (number > 0 and not namespace)
-                return Local(parts[0], tuple(files), namespace) if has_module else None
-            folder = folder / part
+                return Local(parts[0], tuple(files), namespace) if files else None
+            folder = path
         return Local(parts[0], tuple(files), namespace)
 
-    def _in(self, folder: Path, exists: bool = True) -> FrozenSet[str]:
-        if not exists:
-            return frozenset()
-        if folder not in self._names:
+    def _in(self, folder: str) -> _Folder:
+        if folder not in self._folders:
             try:
-                self._names[folder] = frozenset(os.listdir(folder))
+                names = os.listdir(folder or ".")
             except (OSError, ValueError):
-                self._names[folder] = frozenset()
-        return self._names[folder]
+                names = []
+            self._folders[folder] = _Folder(
+                frozenset(names),
+                frozenset(one.partition(".")[0] for one in names if one.endswith(_COMPILED)),
+                any(one.endswith(".py") for one in names),
+            )
+        return self._folders[folder]
+
+
+def _parent(folder: str) -> str:
+    base = os.path.basename(folder)
+    return os.path.join(folder, "..") if base in ("", "..", ".") else os.path.dirname(folder)
