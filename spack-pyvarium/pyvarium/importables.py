@@ -52,15 +52,20 @@ def owner(module: str, records: Sequence[Record]) -> Optional[Tuple[str, Record]
     """The distribution that a module comes from, and the part of its name that tells it."""
     parts = module.split(".")
     owners = [one for one in records if one.has(parts[0])]
-    if len(owners) <= 1:
-        return (parts[0], owners[0]) if owners else None
-    for length in range(len(parts), 0, -1):
+    if not owners:
+        return None
+    for length in range(1, len(parts) + 1):
         prefix = ".".join(parts[:length])
         here = [one for one in owners if one.has(prefix)]
-        regular = [one for one in here if one.has_regular(prefix)]
+        if len(here) == 1 and here[0].has_regular(prefix):
+            return prefix, here[0]
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        regular = [one for one in owners if one.has_regular(prefix)]
+        here = [one for one in owners if one.has(prefix)] if length == len(parts) else []
         if regular or len(here) == 1:
             return prefix, (regular or here)[0]
-    return None  # Only a namespace that several share.
+    return None  # Below a namespace, which has nothing but modules, and this one is not there.
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,256 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""The samples under tests/data/imports each say in why.md why they are there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+import pytest
+
+from conftest import HERE, Site
+from pyvarium import findings
+from pyvarium.__main__ import main
+from pyvarium.analysis import (
+    Installed,
+    Origin,
+    Wish,
+    analyze,
+    as_project,
+    parse_mapping,
+    requirements,
+)
+from pyvarium.errors import PyvariumError
+from pyvarium.importables import Record
+from pyvarium.model import Provided
+from pyvarium.sources import read_project
+
+SAMPLES = Path(__file__).parents[1] / "data" / "imports"
+FEATURES: Dict[str, Dict[str, Any]] = {
+    "statements": {},
+    "optional": {},
+    "conditional": {},
+    "lazy": {},
+    "typing": {},
+    "dynamic": {},
+    "toplevel": {"toplevel": True},
+    "function": {"function": "Task.run"},
+    "block": {},
+    "local": {},
+    "namespace": {},
+    "notebook": {},
+    "encoding": {},
+}
+
+
+def installed() -> Installed:
+    """numpy of Spack's, and some projects in the venv whose metadata is not there to be read."""
+    files = {
+        "numpy-2.1.3": "numpy/__init__.py numpy/linalg/__init__.py",
+        "scikit_learn-1.6.0": "sklearn/__init__.py sklearn/linear_model/__init__.py",
+        "google_auth-2.0": "google/auth/__init__.py google/oauth2/__init__.py",
+        "google_cloud_storage-3.0": "google/cloud/storage/__init__.py",
+        "protobuf-5.0": "google/protobuf/__init__.py",
+        "PyYAML-6.0": "yaml/__init__.py _yaml/__init__.py",
+    }
+    records = {
+        name: Record(Path(f"{name}.dist-info"), "\n".join(["", *text.split()]).encode())
+        for name, text in files.items()
+    }
+    path = records["numpy-2.1.3"].path
+    numpy = Provided("numpy", "2.1.3", "py-numpy@2.1.3", "a" * 32, True, path)
+    return Installed("3.12", tuple(records.values()), {path: numpy})
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_features(feature: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SAMPLES / feature)
+    script = Path("main.ipynb" if feature == "notebook" else "main.py")
+    analysis = analyze(Wish((script,), **FEATURES[feature]), installed())
+    found = json.loads(findings.render_json(analysis))
+    for one in found["skipped"]:  # What a parser says differs between versions of Python.
+        one["reason"] = one["reason"].split(" (line")[0].split(" for Python")[0]
+    expected = Path("expected.json")
+    if os.environ.get("WRITE_EXPECTED"):
+        expected.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    assert found == json.loads(expected.read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.py", b'print "x"\n', "is not valid for Python"),
+        ("a.py", b"import a\n\0", "is binary"),
+        ("a.py", bytes(range(1, 256)), "is not valid for Python"),
+        ("a.py", b"# coding: none-such\nimport a\n", "is not valid for Python"),
+        ("a.py", b"x = " + b"(" * 9999, "is n"),
+        ("a.py", b"import a\nx = " + b"-" * 99999 + b"1\n", "is nested too deeply"),
+        ("a.py", b"x = 1\n" * 1500000, "is larger than 8 MiB"),
+        ("a.ipynb", b"{", "is no notebook"),
+        ("a.ipynb", b"[" * 99999, "is no notebook"),
+        ("a.ipynb", b'{"cells": [{"cell_type": "code", "source": 3}]}', ""),
+        (
+            "a.ipynb",
+            b'{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
+            "is a notebo",
+        ),
+        ("a.py", b"# /// script\n# dependencies = 1\n# ///\n", "has a block whose 'dependencies'"),
+        ("a.py", b"# /// script\n# [\n# ///\n", "is not valid TOML"),
+        ("a.py", None, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_what_cannot_be_read_is_skipped(
+    tmp_path: Path, name: str, content: Any, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "good.py").write_text("import numpy\n")
+    paths = (tmp_path / name, tmp_path / "good.py")
+    analysis = analyze(Wish(paths), Installed())
+    reasons = [one.reason[: len(reason)] for one in analysis.skipped]
+    assert (requirements(analysis), reasons) == (("numpy",), [reason] if reason else [])
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "empty.py").write_bytes(b"")
+    (tmp_path / "nothing").mkdir()
+    names = ("pipe.py", "empty.py", "nothing")
+    analysis = analyze(Wish(tuple(tmp_path / name for name in names)), Installed())
+    reasons = sorted(one.reason for one in analysis.skipped)
+    assert (analysis.files, reasons) == (1, ["has no Python in it", "is no regular file"])
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    """What is in ``src`` is local; what a venv or a hidden directory has is not read."""
+    for name, text in {
+        "src/own/__init__.py": "import numpy\n",
+        "scripts/run.py": "import own\nimport data\n",
+        "data/values.py": "x = 1\n",
+        ".hidden/a.py": "import hidden\n",
+        "env/pyvenv.cfg": "",
+        "env/lib/a.py": "import inside\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    analysis = analyze(Wish((tmp_path,)), Installed())
+    origins = {one.name: one.origin for one in analysis.found}
+    assert (origins, analysis.files) == (
+        {"numpy": Origin.INDEX, "own": Origin.LOCAL, "data": Origin.LOCAL},
+        3,
+    )
+
+
+def test_many_files_are_as_few(tmp_path: Path) -> None:
+    for number in range(220):
+        (tmp_path / f"m{number}.py").write_text(f"import a{number % 7}\nimport m{number // 2}\n")
+    analysis = analyze(Wish((tmp_path,)), Installed())
+    assert (analysis.files, requirements(analysis)) == (220, tuple(f"a{n}" for n in range(7)))
+
+
+def test_layers(site: Site) -> None:
+    """What the view has names its spec; what .venv has comes before it."""
+    library = f"lib/python{HERE}/site-packages"
+    site = Site(site.root / "here", HERE)
+    dag_hash = site.install("py-a-b", "1.0")
+    site.add(dag_hash, f"{library}/a_b-1.0.dist-info/RECORD", "ab/__init__.py,,\nab/c.py,,\n")
+    environment = site.finish()
+    folder = environment.venv / library / "d-2.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: D\nVersion: 2\n\n")
+    (folder / "RECORD").write_text("dd.cpython-311-x86_64-linux-gnu.so,,\n")
+    script = site.root / "s.py"
+    script.write_text("import ab.c\nimport dd\n")
+    from pyvarium.analysis import installed_in
+
+    found = analyze(Wish((script,)), installed_in(environment)).found
+    assert [(one.name, one.origin.value, one.project, one.version, one.spec) for one in found] == [
+        ("ab", "spack", "a-b", "1.0", "py-a-b@1.0"),
+        ("dd", "venv", "d", "2", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "out"),
+    [
+        (["--format", "requirements", "s.py"], 0, "requests\n"),
+        (["--format", "requirements", "--pkg-mapping", "requests=Other", "s.py"], 0, "other\n"),
+        (["--format", "requirements", "--extra-pkg", "x>=1", "s.py"], 0, "requests\nx>=1\n"),
+        (["-o", "out.txt", "--format", "requirements", "s.py"], 0, "out.txt: written\n"),
+        (["none.py"], 1, ""),
+        (["--function", "none", "s.py"], 1, ""),
+        (["--pkg-mapping", "a", "s.py"], 1, ""),
+        (["-o", ".", "s.py"], 1, ""),
+        (
+            ["--format", "poncho", "s.py"],
+            0,
+            '{"conda": {"channels": ["conda-forge"], "dependencies":'
+            f' ["python={HERE}", {{"pip": ["requests"]}}]}}, "spack": []}}',
+        ),
+    ],
+)
+def test_the_command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    arguments: list,
+    code: int,
+    out: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("SPACK_ENV", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    Path("s.py").write_text("import os, requests\n")
+    done = main(["analyze", *arguments])
+    captured = capsys.readouterr()
+    text = captured.out
+    text = json.dumps(json.loads(text)) if text.startswith("{") else text
+    assert (done, text, len(captured.err.splitlines())) == (code, out, 1 if code else 0)
+
+
+def test_stdin() -> None:
+    analysis = analyze(Wish((Path("-"),)), Installed(), lambda: b"import numpy\n")
+    assert findings.render_text(analysis) == (
+        "not installed; its project, which the index may have:\n"
+        "  numpy: numpy (a guess)  <stdin>:1\n"
+        "1 file analyzed\n"
+    )
+
+
+def test_an_environment_from_a_script(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("import yaml\ntry:\n    import rich\nexcept ImportError:\n    pass\n")
+    project = read_project(script, json.loads)
+    assert (
+        [str(one) for one in project.requirements],
+        [str(one) for one in project.skipped],
+    ) == (["pyyaml"], [f"{script}:3: rich is optional; add rich yourself"])
+    with pytest.raises(PyvariumError, match="is no notebook; name another file"):
+        script.with_suffix(".ipynb").write_text("")
+        as_project(script.with_suffix(".ipynb"))
+
+
+@pytest.mark.parametrize("text", ["", "a", "=b", "a-b=c", "a=b c", "a="])
+def test_mappings_that_are_refused(text: str) -> None:
+    with pytest.raises(PyvariumError, match="write IMPORT=NAME"):
+        parse_mapping([text])
+
+
+def test_nothing_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text("raise SystemExit('imported')\nimport numpy\n")
+    (tmp_path / "s.py").write_text("import loud\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pyvarium", "analyze", "--format", "requirements", "s.py"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": ":".join(map(os.path.abspath, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    answer: Tuple[int, str, str] = (done.returncode, done.stdout, done.stderr)
+    assert answer == (0, "numpy\n", "")

@@ -1,0 +1,4 @@
+# -*- coding: latin-1 -*-
+name = "é"
+import numpy
+import bom

@@ -1,0 +1,4 @@
+import tools.read
+from tools import write
+import alone
+import numpy

@@ -1,0 +1,2 @@
+from ..write import all
+import requests

@@ -1,0 +1,3 @@
+from . import deep
+from .missing import nothing
+data = 1
