@@ -74,7 +74,9 @@ def _read(path: Path) -> bytes:
         return b""
     data = _read_file(path / "RECORD")
     if data.count(b"\n") <= data.count(b"dist-info/"):
-        tops = _read_file(path / "top_level.txt").split()
+        # Of an editable install, or without a record: what is on top, or else its own name.
+        stem = path.name.partition("-")[0].encode("utf-8", "replace")
+        tops = _read_file(path / "top_level.txt").split() or ([] if data else [stem])
         data += b"".join(b"\n%s/__init__.py" % one for one in tops)
     listed = _read_file(path / "installed-files.txt").replace(b"\n../", b"\n")
     found: List[bytes] = [b"\n", data.replace(b'\n"', b"\n"), b"\n", listed]

@@ -158,6 +158,7 @@ def test_layers(site: Site) -> None:
     """What the view has names its spec; what .venv has comes before it."""
     library = f"lib/python{HERE}/site-packages"
     site = Site(site.root / "here", HERE)
+    site.install("py-unrecorded", "3")
     dag_hash = site.install("py-a-b", "1.0")
     site.add(dag_hash, f"{library}/a_b-1.0.dist-info/RECORD", "ab/__init__.py,,\nab/c.py,,\n")
     environment = site.finish()
@@ -166,12 +167,13 @@ def test_layers(site: Site) -> None:
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: D\nVersion: 2\n\n")
     (folder / "RECORD").write_text("dd.cpython-311-x86_64-linux-gnu.so,,\n")
     script = site.root / "s.py"
-    script.write_text("import ab.c\nimport dd\n")
+    script.write_text("import ab.c\nimport dd\nimport unrecorded\n")
     from pyvarium.analysis import installed_in
 
     found = analyze(Wish((script,)), installed_in(environment)).found
     assert [(one.name, one.origin.value, one.project, one.version, one.spec) for one in found] == [
         ("ab", "spack", "a-b", "1.0", "py-a-b@1.0"),
+        ("unrecorded", "spack", "unrecorded", "3", "py-unrecorded@3"),
         ("dd", "venv", "d", "2", None),
     ]
 
