@@ -8,7 +8,9 @@ The projects are all distributions of the venvs named that declare a dependency 
 without an extra, where its marker holds), in the order of their names; each tool is given their
 Python files alone, and where they are installed. What they declare is the truth, as far as it is
 installed. FawltyDeps and deptry answer with import names, so these are mapped for them, by the
-metadata of the venv: what they are compared on is what they find.
+metadata of the venv: what they are compared on is what they find. pipreqs names only what it
+finds installed, as it is not to ask an index. The features are samples of our own, judged by what
+we mean by wanted: what is optional or for type checkers is not.
 """
 
 from __future__ import annotations
@@ -137,8 +139,9 @@ class Tools:
     def fawltydeps(
         self, path: Path, site: Path, options: Sequence[str] = ()
     ) -> Tuple[Set[str], Ran]:
-        ran = run([self.bin / "fawltydeps", "--list-imports", "--json", "--code", path,
-                   "--base-dir", path if path.is_dir() else path.parent])  # fmt: skip
+        folder = path if path.is_dir() else path.parent
+        ran = run([self.bin / "fawltydeps", "--list-imports", "--json", "--code", folder,
+                   "--base-dir", folder])  # fmt: skip
         found = json.loads(ran.out)["imports"] if ran.out.startswith("{") else []
         return {one["name"] for one in found or ()}, ran
 
