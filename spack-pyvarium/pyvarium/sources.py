@@ -65,7 +65,7 @@ def read_project(path: Path, load_yaml: LoadYaml) -> Project:
         raise SourceError(f"{path}: is neither of Conda nor of Spack; name {_KINDS}")
     if name.endswith((".txt", ".in")):
         return read_requirements(path, read_text)
-    if name.endswith((".py", ".ipynb")) and path.exists():
+    if name.endswith((".py", ".ipynb")) and name != "setup.py" and path.exists():
         return as_project(path)
     if name == "pipfile" or name.endswith(".toml"):
         text = read_text(path)

@@ -148,7 +148,7 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
         ("environment.yml", '{"dependencies": 1}', "has no list of dependencies; mend it"),
         ("spack.yaml", '{"spack": {"specs": 1}}', "has no list of specs; mend it"),
         ("spack.yaml", '{"spack": 1}', "has no list of specs; mend it"),
-        ("setup.cfg", "", "is of no kind that is known here; name *"),
+        ("setup.py", "", "is of no kind that is known here; name *"),
     ],
 )
 def test_errors(tmp_path: Path, name: str, content: Any, message: str) -> None:
