@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .report import Answer
 
 
-def main(argv: Optional[List[str]] = None) -> int:
-    """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="python -m pyvarium",
         description="Compare pyproject.toml with a Spack environment by its files, without Spack.",
@@ -42,7 +42,12 @@ def main(argv: Optional[List[str]] = None) -> int:
                 "--diff", action="store_true", help="write nothing; show the change"
             )
     _add_analyze(commands)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
+    arguments = make_parser().parse_args(argv)
     try:
         libraries.require()
         if arguments.command == "analyze":
