@@ -189,6 +189,12 @@ def setup_parser(subparser):
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
     _add_installations(setup)
+    _add_completion(commands)
+
+
+def _add_completion(commands):
+    completion = _add(commands, "completion", print_completion)
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="for which shell")
 
 
 def _add_analyze(commands):
@@ -944,6 +950,28 @@ def set_up_spack(args):
         answer = {"spack": str(host.spack), "python": str(host.python), "registered": registered}
         return _print(report.Answer(report.render_json(answer)))
     return _print(report.Answer("%s\n" % host.spack))
+
+
+def print_completion(args):
+    """Print what completes this command in a shell, for its start-up file.
+
+      source <(spack pyvarium completion bash)
+
+    Words, options and their values, behind 'spack -e NAME' too; also the names of environments and
+    of distributions, found by files. What Spack itself completes stays. Make it anew after an
+    upgrade.
+    """
+    from pyvarium import completion, report, settings, spack_api
+
+    parser = argparse.ArgumentParser()
+    setup_parser(parser)
+    special = {("config", "key"): tuple(settings.KINDS), ("remove", "names"): ()}
+    text = completion.render(
+        completion.Shell(args.shell),
+        tuple(completion.describe(parser, special)),
+        spack_api.environments_root(),
+    )
+    return _print(report.Answer(text))
 
 
 def _kernel_directory(args):
