@@ -176,7 +176,7 @@ ALL: Tuple[Scenario, ...] = (
                 },
             ),
         ),
-        stubs=(*NUMPY, "py-scikit-learn@1.7.2"),
+        stubs=(*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2"),
         needs=("/etc/profile.d/lmod.sh",),
     ),
     Scenario(
@@ -269,6 +269,7 @@ ALL: Tuple[Scenario, ...] = (
         index="real",
         mapped={"/var/log/spack-pyvarium": "{home}/log"},
         needs=("jq",),
+        thorough=True,
     ),
     Scenario(
         "recipes",
@@ -297,6 +298,7 @@ ALL: Tuple[Scenario, ...] = (
             ),
         ),
         index="recipes",
+        thorough=True,
     ),
     Scenario(
         "recipes of what the world has",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional
 
@@ -35,6 +36,11 @@ def make_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
+        if name == "status":
+            command.add_argument("--html", action="store_true", help="write a page for a browser")
+            command.add_argument(
+                "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+            )
         if name == "verify":
             command.add_argument("--fix", action="store_true", help="repair what can be repaired")
         if name == "sync":
@@ -56,7 +62,10 @@ def main(argv: Optional[List[str]] = None) -> int:
         from .environment import read_environment
 
         environment = read_environment(arguments.directory)
-        if arguments.command == "status":
+        if arguments.command == "status" and arguments.html:
+            now = datetime.now(timezone.utc)
+            answer = answers.status_page(environment, None, {}, now=now, output=arguments.output)
+        elif arguments.command == "status":
             answer = answers.status(environment, as_json=arguments.json)
         elif arguments.command == "verify":
             # PYTHONPATH may be how this very program is found.

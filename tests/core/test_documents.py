@@ -86,19 +86,18 @@ def test_every_option_is_in_a_document() -> None:
     """In the table, or where the text shows it."""
     parser = PARSERS["spack pyvarium"]
     rows = rows_of_commands()
-    text = "".join(map(documents.read, documents.NAMES))
     missing = []
     for words, below in documents.every_command(parser):
         if words[0] == "setup" and words[1:] in (("poetry",), ("pdm",), ("pip",)):
             continue  # As uv.
         for action in below._actions:
             names = {*action.option_strings} - {"-h", "--help"}
-            if names and not (names & rows.get(words, frozenset()) or _shown(names, words, text)):
+            if names and not (names & rows.get(words, frozenset()) or _shown(names, words)):
                 missing.append((*words, *sorted(names)))
     assert missing == []
 
 
-def _shown(names: FrozenSet[str], words: Tuple[str, ...], text: str) -> bool:
+def _shown(names: FrozenSet[str], words: Tuple[str, ...]) -> bool:
     parser = PARSERS["spack pyvarium"]
     called = [one for one in SNIPPETS if documents.reached(parser, one.words)[0] == words]
     return any(names & {*one.words} for one in called)

@@ -94,7 +94,12 @@ def setup_parser(subparser):
     sync.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     status = _add(commands, "status", show_status)
-    status.add_argument("--json", action="store_true", help="print the answer as JSON")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the answer as JSON")
+    form.add_argument("--html", action="store_true", help="write a page for a browser")
+    status.add_argument(
+        "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+    )
 
     verify = _add(commands, "verify", verify_environment)
     verify.add_argument("--fix", action="store_true", help="repair what can be repaired")
@@ -529,10 +534,19 @@ def show_status(args):
 
     Lists what the active environment provides with its spec, and what stands in .venv on top.
     """
+    if args.output and not args.html:
+        return _usage("status -o: takes --html")
     environment = _environment()
-    from pyvarium import commands
+    from pyvarium import commands, spack_api
 
-    return _print(commands.status(environment, as_json=args.json))
+    if not args.html:
+        return _print(commands.status(environment, as_json=args.json))
+    from datetime import datetime, timezone
+
+    defaults, now = spack_api.defaults(), datetime.now(timezone.utc)
+    return _print(
+        commands.status_page(environment, defaults, os.environ, now=now, output=args.output)
+    )
 
 
 def verify_environment(args):
