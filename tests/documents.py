@@ -115,20 +115,21 @@ def snippets(name: str) -> Iterator[Snippet]:
     """The calls of ours in sessions, and those that the text mentions."""
     for block in blocks(name):
         for command in block.commands if block.language == "console" else ():
-            yield from _calls(name, command.text, whole=True)
+            yield from calls(name, command.text, whole=True)
     for match in _CODE.finditer(prose(name)):
-        yield from _calls(name, match[1], whole=False)
+        yield from calls(name, match[1], whole=False)
 
 
-def _calls(name: str, text: str, whole: bool) -> Iterator[Snippet]:
+def calls(name: str, text: str, whole: bool) -> Iterator[Snippet]:
     """Those in a line, also one in another's ``$(...)``."""
-    for inner in re.findall(r"\$\(([^()]*)\)", text):
-        yield from _calls(name, inner, whole)
-    text = re.sub(r"\"?\$\([^()]*\)\"?", "SUBSTITUTED", text)
+    for inner in re.findall(r"[$<]\(([^()]*)\)", text):
+        yield from calls(name, inner, whole)
+    text = re.sub(r"\"?[$<]\([^()]*\)\"?", "SUBSTITUTED", text)
     match = _OURS.search(text)
     if match:
         program = "spack pyvarium" if match["program"].startswith("spack") else match["program"]
-        line = re.split(r" [|;>] |;|'$", match["words"])[0] if not whole else match["words"]
+        line = re.split(r" (?:[|;>]|&&) |; ", match["words"])[0]
+        line = line if whole else line.rstrip("';")
         yield Snippet(name, program, tuple(shlex.split(line, comments=True)), whole)
 
 

@@ -24,6 +24,8 @@ from .files import read_optional
 from .model import Distribution, Environment, Inventory, Skipped
 from .verify import Fault
 
+#: From how many distributions on there is no room between two of them.
+_DENSE = 60
 #: How many characters the picture of a layer is wide, at least on a desk.
 _WIDE = 100
 #: What has no size that is known weighs as much, and nothing less.
@@ -181,10 +183,11 @@ def _band(kind: str, name: str, what: str, rows: Sequence[Row]) -> str:
         told = escape(" ".join(filter(None, (row.name, row.version, shown_size(row.size)))))
         cells.append(f'<i style="flex-grow:{weight:.0f}" title="{told}">{text}</i>')
     strip = "".join(cells) or '<i class="nothing"><span>nothing yet</span></i>'
+    dense = " dense" if len(rows) > _DENSE else ""
     said = ", ".join(filter(None, (f"{len(rows)} {what}", _sum(rows))))
     return (
         f'<a class="band {kind}" href="#{kind}"><b>{escape(name)}</b>'
-        f'<span class="strip" aria-hidden="true">{strip}</span><em>{escape(said)}</em></a>'
+        f'<span class="strip{dense}" aria-hidden="true">{strip}</span><em>{escape(said)}</em></a>'
     )
 
 
