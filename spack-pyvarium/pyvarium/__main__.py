@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional
 
@@ -24,8 +25,8 @@ FORMATS = (
 )
 
 
-def main(argv: Optional[List[str]] = None) -> int:
-    """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="python -m pyvarium",
         description="Compare pyproject.toml with a Spack environment by its files, without Spack.",
@@ -41,6 +42,11 @@ def main(argv: Optional[List[str]] = None) -> int:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
+        if name == "status":
+            command.add_argument("--html", action="store_true", help="write a page for a browser")
+            command.add_argument(
+                "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+            )
         if name == "verify":
             command.add_argument("--fix", action="store_true", help="repair what can be repaired")
         if name == "sync":
@@ -49,6 +55,12 @@ def main(argv: Optional[List[str]] = None) -> int:
             )
     _add_analyze(commands)
     _add_export(commands)
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     try:
         libraries.require()
@@ -62,7 +74,10 @@ def main(argv: Optional[List[str]] = None) -> int:
         from .environment import read_environment
 
         environment = read_environment(arguments.directory)
-        if arguments.command == "status":
+        if arguments.command == "status" and arguments.html:
+            now = datetime.now(timezone.utc)
+            answer = answers.status_page(environment, None, {}, now=now, output=arguments.output)
+        elif arguments.command == "status":
             answer = answers.status(environment, as_json=arguments.json)
         elif arguments.command == "verify":
             # PYTHONPATH may be how this very program is found.

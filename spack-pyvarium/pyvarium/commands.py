@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Tuple
 
 from . import report
 from .activation import Shell, render_source
-from .errors import FileError, PyvariumError
+from .errors import FileError, PyvariumError, StaleViewError
 from .files import FileChange, read_optional
 from .layer import installed_distributions
 from .lockfile import read_lockfile
-from .model import Environment, Mode, Skipped
+from .model import Environment, Inventory, Mode, Skipped
 from .provided import provided_distributions
 from .report import Answer
 from .settings import Defaults
@@ -165,6 +168,49 @@ def status(environment: Environment, *, as_json: bool) -> Answer:
     if as_json:
         return Answer(report.render_json(report.status_as_json(inventory, upper)))
     return Answer(report.render_status(inventory, upper), tuple(notes))
+
+
+def status_page(
+    environment: Environment,
+    defaults: Optional[Defaults],
+    environ: Mapping[str, str],
+    *,
+    now: datetime,
+    output: Optional[str],
+) -> Answer:
+    """Write a page of the environment to a file, or to stdout for ``-`` and None.
+
+    What is wrong is shown on it, also where that is too much to look any further.
+    """
+    from . import page
+    from . import verify as checks
+
+    inventory = Inventory((), (), None)
+    facts: Dict[str, Optional[str]] = {}
+    faults: Tuple[checks.Fault, ...] = ()
+    error: Optional[str] = None
+    try:
+        faults = checks.verify(environment, defaults, environ)
+        inventory = provided_distributions(environment, read_lockfile(environment.lockfile))
+        planned = plan(environment, defaults)
+        facts = {
+            "Backend": planned.backend.value if planned.backend else None,
+            "Mode": planned.mode.value,
+        }
+    except StaleViewError:
+        pass  # It is among the faults.
+    except PyvariumError as raised:
+        error = str(raised)
+    facts = {
+        "Python": inventory.python,
+        **facts,
+        "Lockfile": hashlib.sha256(read_optional(environment.lockfile) or b"").hexdigest()[:12],
+        "As of": f"{now:%Y-%m-%d %H:%M} UTC",
+    }
+    upper, unread = installed_distributions(environment)
+    described = page.describe(environment, inventory, upper, faults, facts, error)
+    notes = tuple(f"Error: {one}" for one in unread)
+    return replace(report.to_file(Answer(page.render(described)), output), notes=notes)
 
 
 def _check_by_digest(environment: Environment, as_json: bool) -> Answer:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import report
 from .analysis import Analysis, Found, Origin, Sighting, requirements
-from .errors import FileError
-from .files import FileChange, read_optional
-from .report import ERROR, OK, Answer
+from .report import ERROR, OK, Answer, to_file
 
 #: How many of the places where something was seen are shown to people.
 _PLACES = 3
@@ -46,13 +43,7 @@ def written(analysis: Analysis, form: str, output: Optional[str]) -> Answer:
     Where nothing could be analyzed the file is left as it is.
     """
     found = answer(analysis, form)
-    if output in (None, "-") or found.code != OK:
-        return found if found.code == OK else replace(found, text="")
-    path = Path(str(output))
-    if path.exists() and not path.is_file():
-        raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
-    change = FileChange(path, read_optional(path), found.text.encode("utf-8"))
-    return replace(found, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
+    return to_file(found, output) if found.code == OK else replace(found, text="")
 
 
 def render_text(analysis: Analysis) -> str:

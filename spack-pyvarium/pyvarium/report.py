@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from .files import FileChange
+from .errors import FileError
+from .files import FileChange, read_optional
 from .model import Backend, Distribution, Inventory, Provided, Skipped
 from .settings import Setting, render
 
@@ -43,6 +44,17 @@ class Answer:
     text: str
     notes: Tuple[str, ...] = ()
     code: int = OK
+
+
+def to_file(answer: Answer, output: Optional[str]) -> Answer:
+    """The answer with its text in a file, if one is named that is not ``-``; raises FileError."""
+    if output in (None, "-"):
+        return answer
+    path = Path(str(output))
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
+    change = FileChange(path, read_optional(path), answer.text.encode("utf-8"))
+    return replace(answer, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
 
 
 def render_table(values: Mapping[str, Any]) -> str:

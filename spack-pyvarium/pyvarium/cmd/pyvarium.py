@@ -21,6 +21,14 @@ exit codes: 0 done or in step; 1 error; 2 wrong usage; 3 a check found differenc
 Choose the environment as for any Spack command: spack -e NAME pyvarium ..., -D DIR, or activate it.
 """
 
+EXAMPLES = """\
+  spack pyvarium new my-env                    # an environment of two layers
+  spack -D my-env pyvarium add numpy rich      # each from where it is better had
+  eval "$(spack -D my-env pyvarium activate)"
+  spack -D my-env pyvarium verify              # is everything as it should be?
+
+"""
+
 BACKENDS = ("uv", "poetry", "pdm", "pip")
 FORMATS = (
     *("requirements", "constraints", "pylock", "conda", "poncho", "cyclonedx"),
@@ -32,7 +40,7 @@ EXTENSION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__f
 
 
 def setup_parser(subparser):
-    subparser.epilog = EPILOG
+    subparser.epilog = EXAMPLES + EPILOG
     subparser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = subparser.add_subparsers(metavar="SUBCOMMAND", dest="pyvarium_command")
     commands.required = True
@@ -98,7 +106,12 @@ def setup_parser(subparser):
     sync.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     status = _add(commands, "status", show_status)
-    status.add_argument("--json", action="store_true", help="print the answer as JSON")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the answer as JSON")
+    form.add_argument("--html", action="store_true", help="write a page for a browser")
+    status.add_argument(
+        "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+    )
 
     verify = _add(commands, "verify", verify_environment)
     verify.add_argument("--fix", action="store_true", help="repair what can be repaired")
@@ -137,7 +150,10 @@ def setup_parser(subparser):
         help="write only this (default: what modules.yaml enables, or else both)",
     )
     modulegen.add_argument(
-        "--module-set", default="default", metavar="NAME", help="which set of modules.yaml"
+        "--module-set",
+        default="default",
+        metavar="NAME",
+        help="which set of modules.yaml (default: 'default')",
     )
     modulegen.add_argument(
         "-o",
@@ -194,6 +210,12 @@ def setup_parser(subparser):
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
     _add_installations(setup)
+    _add_completion(commands)
+
+
+def _add_completion(commands):
+    completion = _add(commands, "completion", print_completion)
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="for which shell")
 
 
 def _add_analyze(commands):
@@ -245,9 +267,17 @@ def _add_export(commands):
         export.add_argument(option, action="store_true", help=text)
 
 
+KERNELS = """Make environments kernels of Jupyter's, list and remove them.
+
+A kernel starts with both layers of an environment from any Jupyter, without a shell:
+
+  spack -D my-env pyvarium add ipykernel
+  spack -D my-env pyvarium kernel install
+"""
+
+
 def _add_kernels(commands):
-    text = "Make environments kernels of Jupyter's, list and remove them."
-    words = _add(commands, "kernel", show_kernels, text).add_subparsers(
+    words = _add(commands, "kernel", show_kernels, KERNELS).add_subparsers(
         metavar="WORD", dest="pyvarium_kernel"
     )
     words.required = True
@@ -466,6 +496,9 @@ def add_requests(args):
     What is compiled for this machine, or provided already, comes from Spack; the rest from the
     index by the backend. A request is a requirement ('pandas>=2') or a spec ('py-h5py+mpi'). One
     that contradicts a version that Spack provides is refused, with both ways out.
+
+      spack -D my-env pyvarium add --dry-run numpy 'h5py>=3' rich
+      spack -D my-env pyvarium add --from spack py-numpy@2.1
     """
     environment = _environment()
     from pyvarium import lifecycle, report
@@ -481,7 +514,13 @@ def add_requests(args):
 
 
 def remove_names(args):
-    """Remove from an environment, from spack.yaml or from the project's dependencies."""
+    """Remove from an environment, from spack.yaml or from the project's dependencies.
+
+    What another spec needs stays installed, with a note. Something that is there only because
+    another one needs it is not removed: the error names that one.
+
+      spack -D my-env pyvarium remove rich py-h5py
+    """
     environment = _environment()
     from pyvarium import lifecycle, report
 
@@ -495,7 +534,9 @@ def install_environment(args):
     """Install both halves, from spack.yaml and pyproject.toml to a working environment.
 
     Runs 'spack install', brings the project and .venv in step, and has the backend lock and
-    install. What is there already is not done again.
+    install. What is there already is not done again. This is what a clone of a project needs:
+
+      git clone https://example.org/analysis && spack -D analysis pyvarium install
     """
     environment = _environment()
     from pyvarium import lifecycle, report
@@ -508,6 +549,10 @@ def lock_environment(args):
     """Lock what comes from the index against what Spack provides.
 
     Brings the project in step with spack.lock, whose digest it holds, and has the backend lock.
+    With --check it exits with 3 and says which file is not made from the others, as in continuous
+    integration:
+
+      spack -D my-env pyvarium lock --check
     """
     environment = _environment()
     from pyvarium import lifecycle, report
@@ -526,7 +571,11 @@ def sync_environment(args):
 
     Writes one exact pin for each Python distribution that Spack installed in the active
     environment into [dependency-groups] spack, and a constraints file for pip beside it. The rest
-    of the file is kept to the byte. Creates the file where there is none.
+    of the file is kept to the byte. Creates the file where there is none. After a Spack command
+    this happens by itself.
+
+      spack -D my-env pyvarium sync --diff
+      spack -D my-env pyvarium sync --check
     """
     environment = _environment()
     from pyvarium import commands, spack_api
@@ -546,12 +595,25 @@ def sync_environment(args):
 def show_status(args):
     """Show which distribution comes from where.
 
-    Lists what the active environment provides with its spec, and what stands in .venv on top.
-    """
-    environment = _environment()
-    from pyvarium import commands
+    Lists what the active environment provides with its spec, and what stands in .venv on top. As a
+    page for a browser it also shows what is wrong; the page loads nothing and can be mailed.
 
-    return _print(commands.status(environment, as_json=args.json))
+      spack -D my-env pyvarium status
+      spack -D my-env pyvarium status --html -o my-env.html
+    """
+    if args.output and not args.html:
+        return _usage("status -o: takes --html")
+    environment = _environment()
+    from pyvarium import commands, spack_api
+
+    if not args.html:
+        return _print(commands.status(environment, as_json=args.json))
+    from datetime import datetime, timezone
+
+    defaults, now = spack_api.defaults(), datetime.now(timezone.utc)
+    return _print(
+        commands.status_page(environment, defaults, os.environ, now=now, output=args.output)
+    )
 
 
 def verify_environment(args):
@@ -559,7 +621,10 @@ def verify_environment(args):
 
     Each fault has a code: shadowed, two-dist-infos, missing-shim, modified, incompatible,
     conflicting, out-of-step, stale-view, stale-lock, stale-lower, wrong-python, pythonpath.
-    Nothing is downloaded or locked.
+    Nothing is downloaded or locked. Exits with 3 where a fault is left.
+
+      spack -D my-env pyvarium verify
+      spack -D my-env pyvarium verify --fix
     """
     environment = _environment()
     from pyvarium import commands, spack_api
@@ -585,6 +650,9 @@ def export_environment(args):
 
     What is on top is read from the lock of uv, Poetry or PDM, for this python and platform, or
     where there is none from .venv. A file that was not exported is replaced only by --force.
+
+      spack -D my-env pyvarium export requirements -o requirements.txt
+      spack -D my-env pyvarium export requirements -o requirements.txt --check
     """
     if args.output in (None, "-") and (args.check or args.json):
         return _usage("export: --check and --json are about a file; name it by '-o FILE'")
@@ -638,10 +706,11 @@ def analyze_imports(args):
 def print_activation(args):
     """Print the line by which a shell activates the layered environment.
 
-      eval "$(spack -e NAME pyvarium activate --sh)"
-
     Puts .venv and the view in front of PATH and takes PYTHONPATH away; 'deactivate' restores all.
-    It does not start Spack again: activate.sh, .fish and .csh beside pyproject.toml can be sourced.
+    activate.sh, .fish and .csh beside pyproject.toml do the same and need no Spack.
+
+      eval "$(spack -e NAME pyvarium activate)"
+      spack -e NAME pyvarium activate --fish | source
     """
     environment = _environment()
     from pyvarium import commands
@@ -675,7 +744,12 @@ def install_kernel(args):
 
 
 def remove_kernels(args):
-    """Remove kernels that 'kernel install' has made."""
+    """Remove kernels that 'kernel install' has made.
+
+    Those of the names, or all of the active environment. Another kernel is left alone.
+
+      spack pyvarium kernel remove spack-my-env
+    """
     _require_libraries()
     from pyvarium import kernel, report
 
@@ -696,6 +770,8 @@ def show_kernels(args):
 
     Looks wherever Jupyter does (JUPYTER_PATH, your own, /usr/local/share/jupyter), and in the
     active environment. 'outdated': spack.yaml or spack.lock was changed since, install it again.
+
+      spack pyvarium kernel list
     """
     _require_libraries()
     from pyvarium import kernel, report
@@ -713,6 +789,9 @@ def write_recipes(args):
     A recipe has many versions, from the metadata of their wheels and the text of their sdists, of
     which nothing is run without --hooks. The index is that of PIP_INDEX_URL or UV_INDEX_URL, else
     PyPI.
+
+      spack pyvarium recipe create 'cattrs>=23' --repo ./my-recipes
+      spack pyvarium recipe check py-rich
     """
 
 
@@ -749,6 +828,8 @@ def update_recipes(args):
     """Write anew what stands between the marks of recipes that 'recipe create' has made.
 
     The versions that are there stay, newer ones are added, lines outside of the marks are kept.
+
+      spack pyvarium recipe update --diff cattrs
     """
     _require_libraries()
     from pyvarium import authoring
@@ -795,6 +876,8 @@ def check_recipes(args):
     Finds what is missing, what is looser than upstream says, and what upstream does not ask for
     (any more), each with the versions and the requirement that show it. Exits with 3 if it finds
     something. Only what is needed to run is compared.
+
+      spack pyvarium recipe check py-rich
     """
     _require_libraries()
     from pyvarium import authoring, report
@@ -809,6 +892,9 @@ def score_recipes(args):
     For the recipes named, or for every n-th of all that name a project on the index: makes a
     recipe of the versions that each has, writes nothing, and counts the dependencies that both
     have, with which ranges, by version, python and platform.
+
+      spack pyvarium recipe score py-rich py-black
+      spack pyvarium recipe score --every 45
     """
     _require_libraries()
     from pyvarium import authoring, report
@@ -900,6 +986,10 @@ def configure(args):
 
     Only auto-sync, backend and mode are for a project. What an admin forces (auto-sync,
     auto-sync-paths, log, quiet) holds for everybody above that scope.
+
+      spack pyvarium config
+      spack pyvarium config backend poetry
+      spack pyvarium config --scope site --force auto-sync off
     """
     if args.unset and (args.key is None or args.values):
         return _usage("config --unset: takes a key and no value")
@@ -965,6 +1055,8 @@ def set_up_backend(args):
     Makes a venv with {0} from the package index in PREFIX, or finds that it is there, and names
     it in Spack's configuration, where later commands look for it. A newer version comes with
     --version; what else stands in PREFIX is not touched.
+
+      spack pyvarium setup {0} ~/tools/{0}
     """
     from pathlib import Path
 
@@ -993,6 +1085,8 @@ def set_up_spack(args):
     Brings matching recipes, and finds python, compilers and build tools of this machine. The Spack
     in PREFIX neither reads nor writes the configuration of others; PREFIX can be removed as a
     whole. Prints the path of its command.
+
+      spack pyvarium setup spack ~/my-spack --release v1.1.0
     """
     from pathlib import Path
 
@@ -1005,6 +1099,28 @@ def set_up_spack(args):
         answer = {"spack": str(host.spack), "python": str(host.python), "registered": registered}
         return _print(report.Answer(report.render_json(answer)))
     return _print(report.Answer("%s\n" % host.spack))
+
+
+def print_completion(args):
+    """Print what completes this command in a shell, for its start-up file.
+
+      source <(spack pyvarium completion bash)
+
+    Words, options and their values, behind 'spack -e NAME' too; also the names of environments and
+    of distributions, found by files. What Spack itself completes stays. Make it anew after an
+    upgrade.
+    """
+    from pyvarium import completion, report, settings, spack_api
+
+    parser = argparse.ArgumentParser()
+    setup_parser(parser)
+    special = {("config", "key"): tuple(settings.KINDS), ("remove", "names"): ()}
+    text = completion.render(
+        completion.Shell(args.shell),
+        tuple(completion.describe(parser, special)),
+        spack_api.environments_root(),
+    )
+    return _print(report.Answer(text))
 
 
 def _kernel_directory(args):
