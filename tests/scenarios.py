@@ -199,6 +199,11 @@ ALL: Tuple[Scenario, ...] = (
                 before="spack pyvarium new my-env",
             ),
             Step(README, "spack -D my-env pyvarium export requirements"),
+            Step(
+                WORKFLOW,
+                "python -m pyvarium check --by-digest",
+                before='python() { env PYTHONPATH={extension} {python} "$@"; }',
+            ),
             Step(WORKFLOW, "spack -D my-env pyvarium export requirements"),
             Step(WORKFLOW, "spack -D my-env pyvarium export renovate"),
         ),

@@ -37,9 +37,13 @@ def sync(
     diff: bool,
     dry_run: bool,
     as_json: bool,
+    by_digest: bool = False,
 ) -> Answer:
-    """Sync, or with any of the first three only show what a sync would do."""
-    if check and environment.views is None:
+    """Sync, or with any of the first three only show what a sync would do.
+
+    A check ``by_digest`` looks at no view, as one where there is none.
+    """
+    if check and (by_digest or environment.views is None):
         return _check_by_digest(environment, as_json)
     written = not (check or diff or dry_run)
     changes = (write_plan if written else plan)(environment, defaults)
@@ -224,5 +228,6 @@ def _check_by_digest(environment: Environment, as_json: bool) -> Answer:
         }
         text = report.render_json(answer)
     else:
-        text = f"{environment.pyproject}: {difference or 'in step'} (by digest: no view here)\n"
+        how = "by digest: no view here" if environment.views is None else "by digest"
+        text = f"{environment.pyproject}: {difference or 'in step'} ({how})\n"
     return Answer(text, (), report.DIFFERS if difference else report.OK)

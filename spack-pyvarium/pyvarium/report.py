@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -55,6 +57,27 @@ def to_file(answer: Answer, output: Optional[str]) -> Answer:
         raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
     change = FileChange(path, read_optional(path), answer.text.encode("utf-8"))
     return replace(answer, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
+
+
+def annotated(answer: Answer, file: Path, directory: Path) -> Answer:
+    """Say what is wrong in the words by which GitHub shows it at a file.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    if answer.code == OK:
+        return answer
+    wrong = [*answer.text.splitlines(), *(one for one in answer.notes if "rror: " in one)]
+    path = str(file)
+    with contextlib.suppress(ValueError):
+        path = str(Path(os.path.abspath(file)).relative_to(directory))
+    escaped = _github(path).replace(":", "%3A").replace(",", "%2C")
+    lines = [f"::error file={escaped}::{_github(one)}\n" for one in wrong]
+    notes = tuple(one for one in answer.notes if one not in wrong)
+    return Answer("".join(lines), notes, answer.code)
+
+
+def _github(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def render_table(values: Mapping[str, Any]) -> str:
