@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
 from . import report
@@ -74,6 +75,20 @@ def verify(
         text = report.render_json(report.faults_as_json(faults, fixed))
     else:
         text = report.render_faults(faults, fixed) or f"{environment.path}: no fault\n"
+    return Answer(text, (), report.DIFFERS if faults else report.OK)
+
+
+def verify_venv(path: Path, environ: Mapping[str, str], *, fix: bool, as_json: bool) -> Answer:
+    """List what is wrong with a venv that somebody made by hand."""
+    from . import classic
+
+    if fix:
+        raise FileError(f"{path}: is no environment, and is not changed; leave out --fix")
+    faults = classic.verify(classic.read_venv(path, environ))
+    if as_json:
+        text = report.render_json(report.faults_as_json(faults, ()))
+    else:
+        text = report.render_faults(faults, ()) or f"{path}: no fault\n"
     return Answer(text, (), report.DIFFERS if faults else report.OK)
 
 
