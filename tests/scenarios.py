@@ -87,6 +87,7 @@ def settings():
 END
 """
 
+USE = "module use ~/spack/share/spack/lmod/linux-debian12-x86_64/Core"
 TOOLS = "spack -D tools add pyvarium-poetry pyvarium-uv"
 TOOL = 'spack pyvarium config tools.poetry "$PWD/tools/.spack-env/view/bin/poetry"'
 USED = 'spack pyvarium config tools.uv "$PWD/tools/.spack-env/view/bin/uv"'
@@ -171,10 +172,7 @@ ALL: Tuple[Scenario, ...] = (
                 README,
                 "spack pyvarium modulegen",
                 before="spack pyvarium new projects/analysis\n. /etc/profile.d/lmod.sh",
-                instead={
-                    "module use ~/spack/share/spack/lmod/linux-debian12-x86_64/Core": "module use"
-                    ' "$(dirname "$(dirname "$(find {root} -name my-env.lua | head -n 1)")")"',
-                },
+                instead={USE: "module use ~/modules/lmod/*/Core"},
             ),
         ),
         stubs=(*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2"),

@@ -95,8 +95,12 @@ def main(argv: Optional[List[str]] = None) -> int:
             return _in_step(arguments)
         from . import commands as answers
         from . import report
+        from .classic import is_venv
         from .environment import read_environment
 
+        if arguments.command == "verify" and is_venv(arguments.directory):
+            path, fix = arguments.directory.absolute(), arguments.fix
+            return _print(answers.verify_venv(path, os.environ, fix=fix, as_json=arguments.json))
         environment = read_environment(arguments.directory)
         if arguments.command == "status" and arguments.html:
             now = datetime.now(timezone.utc)
@@ -182,7 +186,9 @@ def _analyze(arguments: argparse.Namespace) -> Answer:
         mapping=analysis.parse_mapping(arguments.pkg_mapping),
         extra=tuple(arguments.extra_pkg),
     )
-    installed = analysis.read_installed(directory) if directory else analysis.Installed()
+    installed = (
+        analysis.read_installed(directory, os.environ) if directory else analysis.Installed()
+    )
     analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
     return findings.written(analyzed, arguments.format, arguments.output)
 

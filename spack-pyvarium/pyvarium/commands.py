@@ -156,6 +156,20 @@ def _exported(
     return exports.render_packages(contents, recipe_of)
 
 
+def verify_venv(path: Path, environ: Mapping[str, str], *, fix: bool, as_json: bool) -> Answer:
+    """List what is wrong with a venv that somebody made by hand."""
+    from . import classic
+
+    if fix:
+        raise FileError(f"{path}: is no environment, and is not changed; leave out --fix")
+    faults = classic.verify(classic.read_venv(path, environ))
+    if as_json:
+        text = report.render_json(report.faults_as_json(faults, ()))
+    else:
+        text = report.render_faults(faults, ()) or f"{path}: no fault\n"
+    return Answer(text, (), report.DIFFERS if faults else report.OK)
+
+
 def activate(environment: Environment, shell: Shell) -> Answer:
     """The line to evaluate in a shell."""
     file = environment.path / shell.file

@@ -132,7 +132,7 @@ def _in_view(
     copied: Optional[Mapping[str, str]] = None
     for directory in directories:
         for path in metadata_paths(directory):
-            prefix = _prefix(metadata_file(path))
+            prefix = prefix_of(metadata_file(path))
             dag_hash = _hash_of(prefix, lockfile) if prefix else None
             if dag_hash is None:
                 if copied is None:
@@ -161,7 +161,7 @@ def _names_in_store(environment: Environment, lockfile: Lockfile) -> Mapping[str
     return {path.name: dag_hash for path, dag_hash in found if dag_hash}
 
 
-def _prefix(metadata: Path) -> Optional[Path]:
+def prefix_of(metadata: Path) -> Optional[Path]:
     """The installation prefix that a metadata file really lies in, if it is one of Spack's.
 
     A view links files, or whole directories, straight into the store. To resolve every part of

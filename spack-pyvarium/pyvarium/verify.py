@@ -51,6 +51,7 @@ class Code(str, enum.Enum):
     STALE_LOWER = "stale-lower"  # An environment that this one is made on has changed, or is gone.
     WRONG_PYTHON = "wrong-python"  # .venv is of another python than what Spack provides.
     CONFLICTING = "conflicting"  # What a user has set contradicts what Spack provides.
+    DETACHED = "detached"  # A venv made by hand does not see what Spack provides.
     PYTHONPATH = "pythonpath"  # A variable makes python import from elsewhere first.
 
 
@@ -74,6 +75,7 @@ class Fault:
 _FIX = "run 'spack pyvarium verify --fix'"
 _SYNC = "run 'spack pyvarium sync'"
 _CHANGED = "is missing or changed"
+_AGAIN = "run 'spack pyvarium install', or choose another version of it"
 
 
 def verify(
@@ -105,7 +107,7 @@ def verify(
         if not (plan.layer.foreign or plan.layer.make_venv):
             installed = list(_installed(plan.layer.layer.site_packages))
             faults += _doubled(installed, plan.layer)
-            faults += _incompatible(installed, plan.inventory)
+            faults += incompatible(installed, plan.inventory, _AGAIN)
     return tuple(sorted(faults))
 
 
@@ -351,13 +353,15 @@ def _doubled(installed: Sequence[Distribution], plan: LayerPlan) -> Iterator[Fau
             yield Fault(Code.TWO_DIST_INFOS, str(one.path), reason, remedy)
 
 
-def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> Iterator[Fault]:
+def incompatible(
+    installed: Sequence[Distribution], inventory: Inventory, remedy: str
+) -> Iterator[Fault]:
     """As ``pip check``: what a distribution requires is there, in a version that it admits."""
     versions = {one.name: one.version for one in inventory.provided}
     versions.update((one.name, one.version) for one in installed)
     markers = environment_of(inventory.python)
     for one in installed:
-        for requirement in _requirements(one):
+        for requirement in requirements_of(one):
             if not applies(requirement.marker, markers):
                 continue
             version = versions.get(canonicalize_name(requirement.name))
@@ -367,11 +371,11 @@ def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> It
                 reason = f"requires {requirement}, but {version} is there"
             else:
                 continue
-            remedy = "run 'spack pyvarium install', or choose another version of it"
             yield Fault(Code.INCOMPATIBLE, str(one.path), reason, remedy)
 
 
-def _requirements(one: Distribution) -> Iterator[Requirement]:
+def requirements_of(one: Distribution) -> Iterator[Requirement]:
+    """What a distribution requires, by its core metadata."""
     data = read_optional(metadata_file(one.path)) or b""
     for key, value in headers(data):
         if key.lower() == "requires-dist":

@@ -166,6 +166,8 @@ def reader(
                 f"    {key}: {one.python.parent}/{key}\n" for key, one in tools.items()
             )
             spack.configure("pyvarium", f"pyvarium:\n  tools:\n{named}")
+        roots = f"roots: {{tcl: {home}/modules/tcl, lmod: {home}/modules/lmod}}"
+        spack.configure("modules", f"modules:\n  default:\n    {roots}\n")
         if scenario.stubs:
             _add_stubs(mine, tmp_path / "stubs", scenario.stubs)
         program = home / "bin/spack"

@@ -60,8 +60,8 @@ def setup_parser(subparser):
         "--from",
         dest="source",
         metavar="FILE",
-        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, a script or notebook, or"
-        " the directory of an environment of Pyvarium 0.2: take over what it asks for",
+        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, a script or notebook,"
+        " a venv, or the directory of an environment of Pyvarium 0.2: take over what it asks for",
     )
     new.add_argument(
         "--on",
@@ -114,6 +114,9 @@ def setup_parser(subparser):
     )
 
     verify = _add(commands, "verify", verify_environment)
+    verify.add_argument(
+        "venv", nargs="?", metavar="VENV", help="a venv made by hand (default: the environment)"
+    )
     verify.add_argument("--fix", action="store_true", help="repair what can be repaired")
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -620,12 +623,22 @@ def verify_environment(args):
     """Find what is wrong with an environment, and repair what can be.
 
     Each fault has a code: shadowed, two-dist-infos, missing-shim, modified, incompatible,
-    conflicting, out-of-step, stale-view, stale-lock, stale-lower, wrong-python, pythonpath.
-    Nothing is downloaded or locked. Exits with 3 where a fault is left.
+    conflicting, out-of-step, stale-view, stale-lock, stale-lower, wrong-python, pythonpath;
+    detached for a venv that somebody made by hand on a python of Spack's. Nothing is downloaded or
+    locked. Exits with 3 where a fault is left.
 
       spack -D my-env pyvarium verify
       spack -D my-env pyvarium verify --fix
+      spack pyvarium verify ~/venvs/analysis
     """
+    if args.venv:
+        from pathlib import Path
+
+        _require_libraries()
+        from pyvarium import commands
+
+        path = Path(os.path.abspath(args.venv))
+        return _print(commands.verify_venv(path, os.environ, fix=args.fix, as_json=args.json))
     environment = _environment()
     from pyvarium import commands, spack_api
 
@@ -698,7 +711,12 @@ def analyze_imports(args):
         extra=tuple(args.extra_pkg),
     )
     environment = spack_api.active_environment()
-    installed = analysis.installed_in(environment) if environment else analysis.Installed()
+    directory = None if environment else analysis.chosen_directory(os.environ)
+    installed = analysis.Installed()
+    if environment:
+        installed = analysis.installed_in(environment)
+    elif directory:
+        installed = analysis.read_installed(directory, os.environ)
     analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
     return _print(findings.written(analyzed, args.format, args.output))
 
