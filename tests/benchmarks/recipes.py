@@ -131,6 +131,9 @@ def inside(project: str, versions: str, directory: str) -> None:
     sys.path.insert(0, str(CHECKOUT / "spack-pyvarium"))
     import spack.main  # type: ignore[import-not-found]
 
+    from pyvarium import libraries
+
+    libraries.require()  # As the command does before it imports the others.
     from pyvarium import gathering, recipes, spack_repos
 
     counts = {"requests": 0}
