@@ -122,7 +122,9 @@ def check(
         fetched = sources.fetch(
             existing.project, None, SpecifierSet(), frozenset(existing.versions)
         )
-        labels = {label_of(one.version, one.source.label) for one in fetched.releases}
+        labels = {
+            label_of(one.version, one.source.label, existing.versions) for one in fetched.releases
+        }
         left = [label for label in existing.versions if label not in labels]
         if left:
             notes.append(f"{known.name}: the index has no sdist of {', '.join(left)}")

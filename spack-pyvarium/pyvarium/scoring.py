@@ -21,6 +21,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Mapping,
     Optional,
     Sequence,
     Set,
@@ -300,19 +301,31 @@ def compare(
     """
     extras = {canonicalize_name(extra) for one in project.releases for extra in one.extras}
     ours = describe(project, extras & theirs.variants, named, requirements_of)
-    labels = tuple(one.label for one in ours.versions if one.label in theirs.versions)
+    names = _names(project, ours, theirs)
     return Comparison(
         name=theirs.name,
-        labels=labels,
+        labels=tuple(names),
         build_system=theirs.build_system,
         pairs=tuple(pairs(project, ours, theirs, named, cells(PYTHONS))),
-        languages=languages(ours, theirs, labels),
-        compiled=compiled(project, ours.dependencies, labels),
-        by_hand=compiled(project, theirs.dependencies, labels, theirs.enabled),
+        languages=languages(ours, theirs, names),
+        compiled=compiled(project, ours.dependencies, names),
+        by_hand=compiled(project, theirs.dependencies, names.values(), theirs.enabled),
         cells=count_cells(project, ours),
         differences=differences(project, ours, named, requirements_of),
         problems=ours.problems,
     )
+
+
+def _names(project: Project, ours: Recipe, theirs: Existing) -> Dict[str, str]:
+    """The versions that both recipes have, as ours names them and as theirs does."""
+    found = {}
+    listed = {one.label for one in ours.versions}
+    for release in project.releases:
+        label = label_of(release.version, release.source.label)
+        name = label_of(release.version, release.source.label, theirs.versions)
+        if label is not None and label in listed and name is not None and name in theirs.versions:
+            found[label] = name
+    return found
 
 
 def pairs(
@@ -323,21 +336,20 @@ def pairs(
     The variants of the hand-written one are as they are by default, in both. A library that
     is only linked is left out, since no metadata speaks of it.
     """
-    listed = {one.label for one in ours.versions}
+    names = _names(project, ours, theirs)
     versions: Dict[str, Tuple[str, ...]] = {}
     for release in project.releases:
         label = label_of(release.version, release.source.label)
-        if label is None or label not in listed or label not in theirs.versions:
+        if label is None or label not in names:
             continue
         by_extra = _by_extra(release, named)
         for cell in where:
-            mine, other = (
-                _counted(one.dependencies, label, cell, theirs.enabled) for one in (ours, theirs)
-            )
             if not (_runs(ours.dependencies, label, cell, ())) or not (
-                _runs(theirs.dependencies, label, cell, theirs.enabled)
+                _runs(theirs.dependencies, names[label], cell, theirs.enabled)
             ):
                 continue
+            mine = _counted(ours.dependencies, label, cell, theirs.enabled)
+            other = _counted(theirs.dependencies, names[label], cell, theirs.enabled)
             for name, build in sorted(mine.keys() | other.keys()):
                 given, wanted = mine.get((name, build)), other.get((name, build))
                 known = versions.get(name)
@@ -348,13 +360,12 @@ def pairs(
                 yield Pair(label, cell, name, build, given, wanted, extra, to_run, known)
 
 
-def languages(ours: Recipe, theirs: Existing, labels: Iterable[str]) -> Score:
-    """Compare the compiled languages, over versions."""
+def languages(ours: Recipe, theirs: Existing, names: Mapping[str, str]) -> Score:
+    """Compare the compiled languages, over versions as each of them names them."""
     total = Score()
-    for label in labels:
-        mine, other = (
-            _languages(one.dependencies, label, theirs.enabled) for one in (ours, theirs)
-        )
+    for label, name in names.items():
+        mine = _languages(ours.dependencies, label, theirs.enabled)
+        other = _languages(theirs.dependencies, name, theirs.enabled)
         common = len(mine & other)
         total += Score(len(mine), len(other), common, common)
     return total
@@ -369,7 +380,7 @@ def compiled(
     """Whether a recipe asks for a compiler where the wheels of a version show that it is used."""
     total = Score()
     for release in project.releases:
-        label = label_of(release.version, release.source.label)
+        label = label_of(release.version, release.source.label, labels)
         if label in labels and label is not None and release.compiled is not None:
             asks = bool(_languages(dependencies, label, enabled))
             both = asks and release.compiled

@@ -71,6 +71,17 @@ def test_what_is_needed_to_build_only() -> None:
     assert found.languages == Score(1, 1, 1, 1)
 
 
+def test_a_pre_release_as_upstream_writes_it() -> None:
+    theirs = by_hand(
+        Dependency("py-a", when=Condition("0.2a5")),
+        Dependency("c", types=BUILD),
+        versions=["0.2a5"],
+    )
+    found = compared(theirs, release("0.2a5", ["a"], build=[], languages=["c"]))
+    assert found.labels == ("0.2-alpha5",)
+    assert (scores(found)["run"], found.languages) == (Score(2, 2, 2, 2), Score(1, 1, 1, 1))
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "kind"),
     [
