@@ -270,8 +270,18 @@ def _sources(wish: Wish, report: Report, local: Optional[Mapping[str, Project]] 
         releases = tuple(amended(project.name, one) for one in project.releases)
         return replace(project, releases=releases)
 
-    found = Sources(named, cache(spack_recipes.known_by_name), spack_recipes.existing, fetch)
-    return replace(found, amend=amend) if wish.hooks else found
+    def recall(project: Project) -> Project:
+        releases = (build_hooks.recall(one, source.cache) for one in project.releases)
+        return replace(project, releases=tuple(releases))
+
+    return Sources(
+        named,
+        cache(spack_recipes.known_by_name),
+        spack_recipes.existing,
+        fetch,
+        amend=amend if wish.hooks else None,
+        recall=recall,
+    )
 
 
 def _requirement(word: str) -> Requirement:

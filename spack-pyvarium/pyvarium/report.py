@@ -395,7 +395,8 @@ def module_files(
 
 def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json: bool) -> Answer:
     """The answer of ``recipe create`` and ``recipe update``; problems are notes."""
-    code = DIFFERS if check and plan else OK
+    code = ERROR if plan.refused else DIFFERS if check and plan else OK
+    problems = (*plan.refused, *plan.problems)
     if as_json:
         rows = [
             {
@@ -411,14 +412,14 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
         ]
         answer = {
             "enough": list(plan.enough),
-            "problems": list(plan.problems),
+            "problems": list(problems),
             "recipes": rows,
             "written": written,
         }
         return Answer(render_json(answer), (), code)
     if diff:
         text = "".join(one.unified_diff() for one in plan.recipes)
-        return Answer(text, plan.problems, code)
+        return Answer(text, problems, code)
     words = {"kept": "in step"}
     lines = [f"{one}\n" for one in plan.enough]
     for one in plan.recipes:
@@ -431,7 +432,7 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
             f"{one.change.path}: {would}{words.get(one.action, one.action)}"
             f" ({one.recipe.name}, {has}, {one.reason})\n"
         )
-    return Answer("".join(lines) or "nothing to do\n", plan.problems, code)
+    return Answer("".join(lines) or "nothing to do\n", problems, code)
 
 
 def recipe_findings(
