@@ -458,6 +458,7 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     rows = scoring.rows(scored)
     languages = {
         "languages": [one.languages for one in scored.compared],
+        "languages, if not refuted by the wheels": [one.evident for one in scored.compared],
         "compiled, by the wheels": [one.compiled for one in scored.compared],
         "compiled, by the wheels, by hand": [one.by_hand for one in scored.compared],
     }
@@ -483,6 +484,11 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
             "counts": counts,
             "departures": [{**asdict(one), "kind": one.kind.value} for one in departures],
             "languages": {what: _score_as_json(one) for what, one in totals.items()},
+            "language_departures": [
+                {"name": each.name, **asdict(one)}
+                for each in scored.compared
+                for one in each.tongues
+            ],
             "left_out": list(scored.notes),
             "pythons": list(scored.pythons),
             "recipes": [one.name for one in scored.compared],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from statistics import fmean
 from typing import (
@@ -167,12 +167,24 @@ class Departure:
 
 
 @dataclass(frozen=True)
+class Tongues:
+    """The languages that two recipes ask for at a version, and whether its wheels are compiled."""
+
+    label: str
+    ours: Tuple[str, ...]
+    theirs: Tuple[str, ...]
+    compiled: Optional[bool]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A hand-written recipe beside the one that is made of the metadata of its versions.
 
-    ``languages`` compares theirs; ``compiled`` and ``by_hand`` whether ours, and the hand-written
-    one, ask for any with the wheels of the versions that have some. ``cells`` is how many cases
-    were searched for the ``differences`` of ours from the metadata.
+    ``languages`` compares theirs. So does ``evident``, but a hand-written one is taken to ask for
+    none at a version whose wheels have nothing compiled, since that is wrong. ``tongues`` are the
+    versions where they differ. ``compiled`` and ``by_hand`` compare whether ours, and the
+    hand-written one, ask for any with the wheels of the versions that have some. ``cells`` is how
+    many cases were searched for the ``differences`` of ours from the metadata.
     """
 
     name: str
@@ -180,6 +192,8 @@ class Comparison:
     build_system: str
     pairs: Tuple[Pair, ...]
     languages: Score
+    evident: Score
+    tongues: Tuple[Tongues, ...]
     compiled: Score
     by_hand: Score
     cells: int
@@ -302,12 +316,17 @@ def compare(
     extras = {canonicalize_name(extra) for one in project.releases for extra in one.extras}
     ours = describe(project, extras & theirs.variants, named, requirements_of)
     names = _names(project, ours, theirs)
+    spoken = tuple(tongues(project, ours, theirs, names))
     return Comparison(
         name=theirs.name,
         labels=tuple(names),
         build_system=theirs.build_system,
         pairs=tuple(pairs(project, ours, theirs, named, cells(PYTHONS))),
-        languages=languages(ours, theirs, names),
+        languages=languages(spoken),
+        evident=languages(
+            replace(one, theirs=()) if one.compiled is False else one for one in spoken
+        ),
+        tongues=tuple(one for one in spoken if set(one.ours) != set(one.theirs)),
         compiled=compiled(project, ours.dependencies, names),
         by_hand=compiled(project, theirs.dependencies, names.values(), theirs.enabled),
         cells=count_cells(project, ours),
@@ -360,14 +379,23 @@ def pairs(
                 yield Pair(label, cell, name, build, given, wanted, extra, to_run, known)
 
 
-def languages(ours: Recipe, theirs: Existing, names: Mapping[str, str]) -> Score:
-    """Compare the compiled languages, over versions as each of them names them."""
-    total = Score()
+def tongues(
+    project: Project, ours: Recipe, theirs: Existing, names: Mapping[str, str]
+) -> Iterator[Tongues]:
+    """The languages of two recipes, over the versions as each of them names them."""
+    shown = {label_of(one.version, one.source.label): one.compiled for one in project.releases}
     for label, name in names.items():
         mine = _languages(ours.dependencies, label, theirs.enabled)
         other = _languages(theirs.dependencies, name, theirs.enabled)
-        common = len(mine & other)
-        total += Score(len(mine), len(other), common, common)
+        yield Tongues(label, tuple(sorted(mine)), tuple(sorted(other)), shown[label])
+
+
+def languages(some: Iterable[Tongues]) -> Score:
+    """Count the languages that both ask for."""
+    total = Score()
+    for one in some:
+        common = len(set(one.ours) & set(one.theirs))
+        total += Score(len(one.ours), len(one.theirs), common, common)
     return total
 
 
