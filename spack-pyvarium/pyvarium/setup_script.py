@@ -100,12 +100,14 @@ def _read(whole: ast.Module) -> Script:
     cxx = False
     skipped: Set[int] = set()
     guarded = _guarded(tree)
+    aliases = (one for one in nodes if isinstance(one, ast.alias) and one.name == "setup")
+    setups = {"setup", *(one.asname for one in aliases)}
     for node in nodes:
         if isinstance(node, ast.Call):
             name = _called(node)
             if _MAKES_EXTENSION.search(name) and id(node) not in guarded:
                 compiles.add(name)
-            if name == "setup":
+            if name in setups:
                 for key, value in _arguments(node, assigned):
                     if key == "setup_requires":
                         values, is_all = _strings(value, assigned, set())

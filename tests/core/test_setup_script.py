@@ -68,6 +68,8 @@ def test_setup_requires(text: str, requires: List[str], computed: bool) -> None:
          "Extension ext_modules", "b.cpp"),
         ("setup(ext_modules=cythonize('a/*.pyx'))", "cythonize ext_modules", "a/*.pyx"),
         ("setup(cffi_modules=['build.py:ffi'])", "cffi_modules", ""),
+        ("from setuptools import setup as _setup\n_setup(cffi_modules=['b.py:f'])",
+         "cffi_modules", ""),
         ("setup(rust_extensions=[RustExtension('a')])", "RustExtension rust_extensions", ""),
         ("Pybind11Extension('a', sorted(glob('src/*.cpp')))", "Pybind11Extension", "src/*.cpp"),
         ("config.add_extension('a', sources=['x.f90'])", "add_extension", "x.f90"),
