@@ -483,7 +483,8 @@ def module_files(
 
 def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json: bool) -> Answer:
     """The answer of ``recipe create`` and ``recipe update``; problems are notes."""
-    code = DIFFERS if check and plan else OK
+    code = ERROR if plan.refused else DIFFERS if check and plan else OK
+    problems = (*plan.refused, *plan.problems)
     if as_json:
         rows = [
             {
@@ -499,14 +500,14 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
         ]
         answer = {
             "enough": list(plan.enough),
-            "problems": list(plan.problems),
+            "problems": list(problems),
             "recipes": rows,
             "written": written,
         }
         return Answer(render_json(answer), (), code)
     if diff:
         text = "".join(one.unified_diff() for one in plan.recipes)
-        return Answer(text, plan.problems, code)
+        return Answer(text, problems, code)
     words = {"kept": "in step"}
     lines = [f"{one}\n" for one in plan.enough]
     for one in plan.recipes:
@@ -519,7 +520,7 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
             f"{one.change.path}: {would}{words.get(one.action, one.action)}"
             f" ({one.recipe.name}, {has}, {one.reason})\n"
         )
-    return Answer("".join(lines) or "nothing to do\n", plan.problems, code)
+    return Answer("".join(lines) or "nothing to do\n", problems, code)
 
 
 def recipe_findings(
@@ -545,6 +546,7 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     rows = scoring.rows(scored)
     languages = {
         "languages": [one.languages for one in scored.compared],
+        "languages, if not refuted by the wheels": [one.evident for one in scored.compared],
         "compiled, by the wheels": [one.compiled for one in scored.compared],
         "compiled, by the wheels, by hand": [one.by_hand for one in scored.compared],
     }
@@ -570,6 +572,11 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
             "counts": counts,
             "departures": [{**asdict(one), "kind": one.kind.value} for one in departures],
             "languages": {what: _score_as_json(one) for what, one in totals.items()},
+            "language_departures": [
+                {"name": each.name, **asdict(one)}
+                for each in scored.compared
+                for one in each.tongues
+            ],
             "left_out": list(scored.notes),
             "pythons": list(scored.pythons),
             "recipes": [one.name for one in scored.compared],
