@@ -1,0 +1,232 @@
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""What a specification of Poncho's asks for, as parsed JSON: what to install, and which data.
+
+Its keys are those of ``poncho_package_create`` (``poncho/src/poncho/package_create.py``, and
+https://cctools.readthedocs.io/en/latest/poncho/): ``conda`` with ``dependencies``, among them one
+mapping ``pip``; the older ``conda`` with ``packages`` and a ``pip`` beside it, or ``conda`` as
+that list itself; ``git`` and ``http``. Other keys are passed over, as Poncho does. Ours, which it
+passes over in turn, are ``spack`` for specs, ``sha256`` of what is downloaded and ``commit`` of
+what is checked out. Nothing is fetched here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+from urllib.parse import urlsplit
+
+from .conda import parse_environment
+from .model import Skipped
+from .project import Project, Read, SourceError, string, strings, table, without_password
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What decides which programs and libraries run, and must not point to data.
+_TAKEN = re.compile(r"PATH|HOME|IFS|ENV|BASH_ENV|TMPDIR|LD_.*|DYLD_.*|PYTHON.*|PYVARIUM_.*")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+#: As ``git check-ref-format`` has it, and nothing that is an option or a range to a command.
+_REF = re.compile(r"(?![-./])(?!.*(?:\.\.|//|@\{|/\.))[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
+#: ``transport::address`` runs a program of that transport.
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+
+KINDS = ("file", "tar")
+COMPRESSIONS = ("gzip", "bzip2", "xz")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository whose files are wanted: at a branch, tag or commit, or as it stands.
+
+    ``commit`` is what it has to be in any case, None where that is not said.
+    """
+
+    variable: str
+    remote: str
+    ref: Optional[str] = None
+    commit: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to download; a ``tar`` is unpacked. ``sha256`` is of the file as it comes."""
+
+    variable: str
+    url: str
+    kind: str = "file"
+    compression: Optional[str] = None
+    sha256: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What is to be installed, and the data that each variable is to name."""
+
+    project: Project
+    repositories: Tuple[Repository, ...] = ()
+    downloads: Tuple[Download, ...] = ()
+
+    @property
+    def variables(self) -> Tuple[str, ...]:
+        repositories = tuple(one.variable for one in self.repositories)
+        return (*repositories, *(one.variable for one in self.downloads))
+
+
+def parse_specification(text: str, subject: str, read: Read) -> Specification:
+    """Read what a specification asks for; ``read`` is for what it names by ``-r``.
+
+    Raises SourceError, which names the key.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) or "it is nested too deeply"
+        raise SourceError(f"{subject}: is not valid JSON ({reason}); mend it") from None
+    if not isinstance(data, dict):
+        raise SourceError(f'{subject}: is no object of JSON; write it as {{"pip": [...]}}')
+    skipped: List[Skipped] = []
+    listed = _listed(data, subject, skipped)
+    project = parse_environment({"dependencies": listed}, Path(subject), read)
+    repositories = tuple(_repository(data, subject, name) for name in table(data, subject, "git"))
+    downloads = tuple(_download(data, subject, name) for name in table(data, subject, "http"))
+    twice = {one.variable for one in repositories} & {one.variable for one in downloads}
+    if twice:
+        raise SourceError(
+            f"{subject}: {min(twice)} stands under git and under http; name one of them otherwise"
+        )
+    project = replace(
+        project,
+        specs=tuple(dict.fromkeys((*project.specs, *strings(data, subject, "spack")))),
+        skipped=(*project.skipped, *skipped),
+    )
+    return Specification(project, repositories, downloads)
+
+
+def _listed(data: Mapping[str, Any], subject: str, skipped: List[Skipped]) -> List[Any]:
+    """What Conda and pip are asked for, as an ``environment.yml`` has it."""
+    if isinstance(data.get("conda"), list):  # The oldest form.
+        listed: List[Any] = list(strings(data, subject, "conda"))
+    elif "dependencies" in table(data, subject, "conda"):
+        listed = _dependencies(data["conda"]["dependencies"], f"{subject}: conda.dependencies")
+        if "packages" in data["conda"]:
+            reason = "is not read where there is conda.dependencies"
+            skipped.append(Skipped(f"{subject}: conda.packages", reason))
+    else:
+        listed = list(strings(data, subject, "conda", "packages"))
+    if isinstance(data.get("pinned"), dict) and isinstance(data.get("conda"), dict):
+        listed = _with_pins(listed, _pins(data, subject), f"{subject}: pinned.conda", skipped)
+    pip = strings(data, subject, "pip")
+    return [*listed, {"pip": pip}] if pip else listed
+
+
+def _dependencies(found: Any, subject: str) -> List[Any]:
+    if not isinstance(found, list):
+        raise SourceError(f"{subject} is not a list; mend it")
+    for number, entry in enumerate(found):
+        if isinstance(entry, dict) and set(entry) == {"pip"}:
+            pip = entry["pip"]
+            if not (isinstance(pip, list) and all(isinstance(one, str) for one in pip)):
+                raise SourceError(f"{subject}[{number}].pip is not a list of strings; mend it")
+        elif not isinstance(entry, str):
+            raise SourceError(
+                f"{subject}[{number}] is neither a string nor an object of pip alone; mend it"
+            )
+    return found
+
+
+def _pins(data: Mapping[str, Any], subject: str) -> Dict[str, str]:
+    pins = table(data, subject, "pinned", "conda")
+    for name, version in pins.items():
+        if not isinstance(version, str):
+            raise SourceError(f"{subject}: pinned.conda.{name} is not a string; mend it")
+    return pins
+
+
+def _with_pins(
+    listed: List[Any], pins: Mapping[str, str], subject: str, skipped: List[Skipped]
+) -> List[Any]:
+    """Put the versions that ``pinned`` has to the names that have none of their own."""
+    bare = {one for one in listed if isinstance(one, str)}
+    for name in sorted(set(pins) - bare):
+        reason = "is not asked for by that name alone; give its version where it is asked for"
+        skipped.append(Skipped(f"{subject}.{name}", reason))
+    return [
+        f"{one}={pins[one]}" if isinstance(one, str) and one in pins else one for one in listed
+    ]
+
+
+def _repository(data: Mapping[str, Any], subject: str, name: str) -> Repository:
+    key = _variable(subject, "git", name)
+    remote = _address(data, subject, "git", name, "remote")
+    if remote.startswith("-") or _HELPER.match(remote):
+        raise SourceError(
+            f"{key}.remote: {without_password(remote)!a} is no address of a repository; name one"
+            " by https, ssh, git or file"
+        )
+    ref = string(data, subject, "git", name, "ref")
+    if ref is not None and not _REF.fullmatch(ref):
+        raise SourceError(f"{key}.ref: {ref!a} cannot be a branch, a tag or a commit; mend it")
+    commit = _digest(data, subject, ("git", name, "commit"), _COMMIT, "the 40 digits of a commit")
+    return Repository(name, remote, ref, commit)
+
+
+def _download(data: Mapping[str, Any], subject: str, name: str) -> Download:
+    key = _variable(subject, "http", name)
+    url = _address(data, subject, "http", name, "url")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SourceError(f"{key}.url: {without_password(url)!a} is not of http or https; mend it")
+    kind = string(data, subject, "http", name, "type") or "file"
+    compression = string(data, subject, "http", name, "compression")
+    for what, value, known in (
+        ("type", kind, KINDS),
+        ("compression", compression, (None, *COMPRESSIONS)),
+    ):
+        if value not in known:
+            names = ", ".join(filter(None, known))
+            raise SourceError(f"{key}.{what}: {value!a} is not known here; choose of {names}")
+    sha256 = _digest(data, subject, ("http", name, "sha256"), _SHA256, "the 64 digits of a sha256")
+    return Download(name, url, kind, compression, sha256)
+
+
+def _variable(subject: str, section: str, name: str) -> str:
+    """The key of a variable, checked: the name goes into scripts and paths."""
+    if not _VARIABLE.fullmatch(name):
+        raise SourceError(
+            f"{subject}: {section}.{name!a} is no name of a variable; use letters, digits and _"
+        )
+    if _TAKEN.fullmatch(name):
+        raise SourceError(
+            f"{subject}: {section}.{name} would change what runs; name the data otherwise"
+        )
+    return f"{subject}: {section}.{name}"
+
+
+def _address(data: Mapping[str, Any], subject: str, *keys: str) -> str:
+    found = string(data, subject, *keys)
+    if found is None:
+        raise SourceError(f"{subject}: {'.'.join(keys)} is missing; say where the data are")
+    if any(one.isspace() or not one.isprintable() for one in found):
+        raise SourceError(f"{subject}: {'.'.join(keys)} has characters of no address; mend it")
+    return found
+
+
+def _digest(
+    data: Mapping[str, Any],
+    subject: str,
+    keys: Tuple[str, ...],
+    form: re.Pattern[str],
+    what: str,
+) -> Optional[str]:
+    found = string(data, subject, *keys)
+    if found is not None and not form.fullmatch(found.lower()):
+        raise SourceError(f"{subject}: {'.'.join(keys)} is not {what}; mend it")
+    return found.lower() if found is not None else None
