@@ -93,15 +93,19 @@ def choose(
     provided: Sequence[Provided],
     forced: Optional[Source] = None,
     marker_environment: Optional[Mapping[str, str]] = None,
+    *,
+    lenient: bool = False,
 ) -> Tuple[Choice, ...]:
     """Choose for each request in turn; ``forced`` is what the user said by ``--from``.
 
     A text may be a requirement or a spec; a Requirement is of a project for sure, as in a file of
     requirements. Without the values of the environment's python for markers, each one applies.
+    With ``lenient`` a version that no recipe has comes from the index, and is not refused.
     """
     by_name = {one.name: one for one in provided}
     return tuple(
-        _Case(one, recipes, by_name, forced, marker_environment).choose() for one in requests
+        _Case(one, recipes, by_name, forced, marker_environment, lenient).choose()
+        for one in requests
     )
 
 
@@ -114,6 +118,7 @@ class _Case:
     provided: Mapping[str, Provided]
     forced: Optional[Source]
     marker_environment: Optional[Mapping[str, str]]
+    lenient: bool
 
     @property
     def text(self) -> str:
@@ -255,6 +260,9 @@ class _Case:
         if not found:
             if self.forced is Source.SPACK:
                 return self.no_version(recipe, "relax the request or drop --from spack")
+            if self.lenient:
+                reason = f"{recipe.name} {recipe.reason}, but has no such version"
+                return self.from_index(requirement, reason)
             request = shlex.quote(self.text)
             return self.no_version(
                 recipe,

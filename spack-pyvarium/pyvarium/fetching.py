@@ -148,7 +148,7 @@ class Fetcher:
         self.connections = connections
         self.deadline = deadline
         self.clock = clock
-        self._open_url = open_url or _open_url
+        self.open_url = open_url or _open_url
         self._sleep = sleep
 
     def page(self, url: str) -> Answer:
@@ -223,7 +223,7 @@ class Fetcher:
         wait = BACKOFF
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._open_url(self._request(url, headers), TIMEOUT)
+                return self.open_url(self._request(url, headers), TIMEOUT)
             except urllib.error.HTTPError as error:
                 error.close()
                 _raise_for_status(error.code, url, last=attempt == ATTEMPTS)

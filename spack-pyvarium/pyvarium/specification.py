@@ -17,12 +17,16 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from .choice import Recipe
 from .conda import parse_environment
 from .model import Skipped
-from .project import Project, Read, SourceError, string, strings, table, without_password
+from .project import Asked, Project, Read, SourceError, string, strings, table, without_password
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: What decides which programs and libraries run, and must not point to data.
@@ -31,9 +35,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: As ``git check-ref-format`` has it, and nothing that is an option or a range to a command.
 _REF = re.compile(r"(?![-./])(?!.*(?:\.\.|//|@\{|/\.))[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
+_SPEC_NAME = re.compile(r"[A-Za-z0-9_.-]*")
+_EXACT_PYTHON = re.compile(r"==((\d+)\.(\d+)\.\d+)")
 #: ``transport::address`` runs a program of that transport.
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 
+_KEYS = frozenset({"conda", "pip", "spack", "git", "http"})
 KINDS = ("file", "tar")
 COMPRESSIONS = ("gzip", "bzip2", "xz")
 
@@ -88,6 +95,11 @@ def parse_specification(text: str, subject: str, read: Read) -> Specification:
         raise SourceError(f"{subject}: is not valid JSON ({reason}); mend it") from None
     if not isinstance(data, dict):
         raise SourceError(f'{subject}: is no object of JSON; write it as {{"pip": [...]}}')
+    if _KEYS.isdisjoint(data):
+        remedy = "give one of " + ", ".join(sorted(_KEYS))
+        if "imports" in data:
+            remedy = "write it by 'analyze --format poncho'"
+        raise SourceError(f"{subject}: asks for nothing; {remedy}")
     skipped: List[Skipped] = []
     listed = _listed(data, subject, skipped)
     project = parse_environment({"dependencies": listed}, Path(subject), read)
@@ -104,6 +116,72 @@ def parse_specification(text: str, subject: str, read: Read) -> Specification:
         skipped=(*project.skipped, *skipped),
     )
     return Specification(project, repositories, downloads)
+
+
+def parse_project(text: str, subject: str, read: Read) -> Project:
+    """What a specification asks to install, as any source; its data are skipped."""
+    specification = parse_specification(text, subject, read)
+    reason = "is data, which 'spack pyvarium pack' fetches"
+    data = tuple(Skipped(f"{subject}: {one}", reason) for one in specification.variables)
+    project = specification.project
+    return replace(project, skipped=(*project.skipped, *data))
+
+
+def settle(
+    project: Project,
+    subject: str,
+    *,
+    recipe_named: Callable[[str], Optional[Recipe]],
+    is_known: Callable[[str], bool],
+    on_index: Callable[[str], bool],
+    pythons: Tuple[str, ...],
+) -> Project:
+    """Leave out what nobody has and what is asked for twice, each with its reason.
+
+    A spec stands for its project, which an analysis names as well, for Poncho. A release of python
+    that is neither built nor there gives way to any other of its feature release.
+    """
+    skipped: List[Skipped] = []
+    specs: List[str] = []
+    brought = set()
+    bounds = project.requires_python
+    exact = _EXACT_PYTHON.fullmatch(bounds or "")
+    if exact is not None:
+        bounds = f">={exact[2]}.{exact[3]},<{exact[2]}.{int(exact[3]) + 1}"
+    for spec in project.specs:
+        matched = _SPEC_NAME.match(spec)
+        name = matched[0] if matched else ""
+        recipe = recipe_named(name)
+        if name == "python":
+            if exact and not any(exact[1] in re.split(r"[@=+~ ]", one) for one in pythons):
+                reason = f"this Spack has no {exact[1]}; any {exact[2]}.{exact[3]} is taken"
+                skipped.append(Skipped(f"{subject}: python", reason))
+                spec = f"python@{exact[2]}.{exact[3]}"
+        elif recipe is not None:
+            brought.add(recipe.project or canonicalize_name(re.sub("^py-", "", name)))
+        elif name.startswith("py-"):
+            reason = "has no recipe here; its project is taken as pip has it"
+            skipped.append(Skipped(f"{subject}: spack: {spec}", reason))
+            continue
+        specs.append(spec)
+    requirements: List[Asked] = []
+    for asked in project.requirements:
+        requirement = Requirement(str(asked))
+        name = canonicalize_name(requirement.name)
+        if name in brought and not requirement.extras and requirement.url is None:
+            continue
+        if isinstance(asked, str) and not is_known(name) and not on_index(name):
+            reason = "is neither a recipe of Spack's nor on the index; left out"
+            skipped.append(Skipped(f"{subject}: {asked}", reason, fault=True))
+            continue
+        requirements.append(asked)
+    return replace(
+        project,
+        requires_python=bounds,
+        requirements=tuple(requirements),
+        specs=tuple(specs),
+        skipped=(*project.skipped, *skipped),
+    )
 
 
 def _listed(data: Mapping[str, Any], subject: str, skipped: List[Skipped]) -> List[Any]:

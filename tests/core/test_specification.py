@@ -5,15 +5,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyvarium.choice import Recipe
 from pyvarium.errors import PyvariumError
-from pyvarium.project import SourceError
-from pyvarium.specification import Download, Repository, Specification, parse_specification
+from pyvarium.project import Project, SourceError
+from pyvarium.specification import (
+    Download,
+    Repository,
+    Specification,
+    parse_project,
+    parse_specification,
+    settle,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SHA256 = "ab" * 32
@@ -29,7 +37,10 @@ def parsed(data: Any) -> Specification:
 
 def asked(data: Any) -> Dict[str, Any]:
     """What is to be installed, without what is empty."""
-    project = parsed(data).project
+    return shown(parsed(data).project)
+
+
+def shown(project: Project) -> Dict[str, Any]:
     found = {
         "python": project.requires_python,
         "requirements": [str(one) for one in project.requirements],
@@ -42,7 +53,7 @@ def asked(data: Any) -> Dict[str, Any]:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        pytest.param({}, {}, id="empty"),
+        pytest.param({"pip": []}, {}, id="empty"),
         pytest.param(
             {"pip": ["uproot==5.0.5", "tqdm"]},
             {"requirements": ["uproot==5.0.5", "tqdm"]},
@@ -160,6 +171,9 @@ def http(**keys: Any) -> Dict[str, Any]:
     ("data", "message"),
     [
         ([], 'is no object of JSON; write it as {"pip": [...]}'),
+        ({}, "asks for nothing; give one of conda, git, http, pip, spack"),
+        ({"name": "x"}, "asks for nothing; give one of conda, git, http, pip, spack"),
+        ({"imports": []}, "asks for nothing; write it by 'analyze --format poncho'"),
         ({"pip": "dill"}, "pip is not a list of strings; mend it"),
         ({"pip": [1]}, "pip is not a list of strings; mend it"),
         ({"conda": "numpy"}, "conda is not a table; mend it"),
@@ -244,6 +258,89 @@ def test_refused(data: Any, message: str) -> None:
 def test_no_json(text: str) -> None:
     with pytest.raises(SourceError, match=r"^spec\.json: is not valid JSON \(.+\); mend it$"):
         parse_specification(text, "spec.json", no_file)
+
+
+def recipe(name: str, project: Optional[str] = None) -> Recipe:
+    return Recipe(name, ("2.1.3",), compiled=True, reason="compiles C", project=project)
+
+
+RECIPES = {
+    "py-numpy": recipe("py-numpy", "numpy"),
+    "py-torch": recipe("py-torch"),
+    "python": recipe("python"),
+    "gsl": recipe("gsl"),
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(
+            {
+                "pip": ["NumPy==2.1.3", "torch==1", "six", "numpy[all]"],
+                "spack": ["py-numpy@2.1.3", "py-torch@1"],
+            },
+            {"requirements": ["six", "numpy[all]"], "specs": ["py-numpy@2.1.3", "py-torch@1"]},
+            id="asked-for-twice",
+        ),
+        pytest.param(
+            {"pip": ["ours==1"], "spack": ["py-ours@1", "gsl"]},
+            {
+                "requirements": ["ours==1"],
+                "specs": ["gsl"],
+                "skipped": [
+                    "spec.json: spack: py-ours@1: has no recipe here; its project is taken as pip"
+                    " has it"
+                ],
+            },
+            id="no-recipe",
+        ),
+        pytest.param(
+            {"conda": ["numpy", "six=1.16", "xrootd=5"], "pip": ["nowhere"]},
+            {
+                "requirements": ["numpy", "six==1.16.*", "nowhere"],
+                "skipped": [
+                    "spec.json: xrootd==5.*: is neither a recipe of Spack's nor on the index; left"
+                    " out"
+                ],
+            },
+            id="nowhere",
+        ),
+        pytest.param(
+            {"conda": ["python=3.11.0=he550d4f_1_cpython"]},
+            {
+                "python": ">=3.11,<3.12",
+                "specs": ["python@3.11"],
+                "skipped": ["spec.json: python: this Spack has no 3.11.0; any 3.11 is taken"],
+            },
+            id="python-not-there",
+        ),
+        pytest.param(
+            {"conda": ["python=3.11.7=he550d4f_1_cpython"]},
+            {"python": ">=3.11,<3.12", "specs": ["python@3.11.7"]},
+            id="python-outside",
+        ),
+    ],
+)
+def test_settled(data: Any, expected: Dict[str, Any]) -> None:
+    project = settle(
+        parsed(data).project,
+        "spec.json",
+        recipe_named=RECIPES.get,
+        is_known=lambda name: f"py-{name}" in RECIPES,
+        on_index={"six"}.__contains__,
+        pythons=("3.13.1", "python@3.11.7+ssl"),
+    )
+    assert shown(project) == expected
+
+
+def test_as_a_source() -> None:
+    """What ``new --from`` makes of it."""
+    project = parse_project('{"pip": ["six"], "git": {"A": {"remote": "x"}}}', "a.json", no_file)
+    assert shown(project) == {
+        "requirements": ["six"],
+        "skipped": ["a.json: A: is data, which 'spack pyvarium pack' fetches"],
+    }
 
 
 _VALUES = st.recursive(
