@@ -135,41 +135,33 @@ def fetch_download(
     """Fetch a file, and unpack it where it is an archive; raises DataError, which has the key."""
     target = directory / download.variable
     shown = without_password(download.url)
-    with tempfile.TemporaryFile(dir=directory) as file:
-        digest = _fetch(download.url, file, subject, open_url, largest)
+    # What is as it comes is not copied: it may be large.
+    is_plain = download.kind == "file" and download.compression is None
+    fetched = target if is_plain else directory / f".{download.variable}"
+    try:
+        digest = _fetch(download.url, fetched, subject, open_url, largest)
         if download.sha256 not in (None, digest):
             raise DataError(
                 f"{subject}.sha256: {shown} has {digest}; name the right one, or another url"
             )
-        file.seek(0)
-        try:
-            if download.kind == "tar":
-                _unpack(file, target, largest)
-            elif download.compression:
-                with _DECOMPRESSED[download.compression](file) as plain:
-                    _copy(plain, target, largest)
-            else:
-                _copy(file, target, largest)
-        except ArchiveError as error:
-            reason = str(error)
-        except _BROKEN as error:
-            said = getattr(error, "strerror", None) or " ".join(str(error).split())
-            reason = f"it cannot be unpacked ({said})"
-        else:
-            return Dataset(download.variable, download.variable, shown, digest=digest)
-    raise DataError(
-        f"{subject}: {shown}: {reason}; mend type and compression, or name another url"
-    )
+        if not is_plain:
+            _unpack(download, fetched, target, largest)
+    except ArchiveError as error:
+        raise DataError(
+            f"{subject}: {shown}: {error}; mend type and compression, or name another url"
+        ) from None
+    finally:
+        if not is_plain:
+            fetched.unlink(missing_ok=True)
+    return Dataset(download.variable, download.variable, shown, digest=digest)
 
 
-def _fetch(
-    url: str, file: IO[bytes], subject: str, open_url: Optional[OpenUrl], limit: int
-) -> str:
-    """Write what a URL has into a file; its sha256."""
+def _fetch(url: str, path: Path, subject: str, open_url: Optional[OpenUrl], largest: int) -> str:
+    """Write what a URL has into a new file; its sha256."""
     digest = hashlib.sha256()
     try:
         fetcher = Fetcher(Cache(None), url, open_url=open_url, deadline=DEADLINE)
-        with fetcher.stream(fetcher.index, limit) as stream:
+        with fetcher.stream(fetcher.index, largest) as stream, path.open("xb") as file:
             for part in iter(lambda: stream.read(_CHUNK), b""):
                 digest.update(part)
                 file.write(part)
@@ -181,6 +173,20 @@ def _fetch(
             f"{subject}.url: cannot be stored ({error.strerror}); make room, or set TMPDIR"
         ) from None
     return digest.hexdigest()
+
+
+def _unpack(download: Download, source: Path, target: Path, largest: int) -> None:
+    """Unpack what was fetched; raises ArchiveError."""
+    try:
+        with source.open("rb") as file:
+            if download.kind == "tar":
+                _unpack_tar(file, target, largest)
+            else:
+                with _DECOMPRESSED[str(download.compression)](file) as plain:
+                    _copy(plain, target, largest)
+    except _BROKEN as error:
+        said = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ArchiveError(f"it cannot be unpacked ({said})") from None
 
 
 def _copy(source: IO[bytes], target: Path, largest: int) -> int:
@@ -195,7 +201,7 @@ def _copy(source: IO[bytes], target: Path, largest: int) -> int:
     return size
 
 
-def _unpack(file: IO[bytes], top: Path, largest: int) -> None:
+def _unpack_tar(file: IO[bytes], top: Path, largest: int) -> None:
     """Unpack a tar file into a new directory, compressed or not; raises ArchiveError.
 
     Not by ``extractall``, whose filters releases of Python before 2025 can be led around. Symbolic
