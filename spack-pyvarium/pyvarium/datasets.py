@@ -135,24 +135,23 @@ def fetch_download(
     """Fetch a file, and unpack it where it is an archive; raises DataError, which has the key."""
     target = directory / download.variable
     shown = without_password(download.url)
-    # What is as it comes is not copied: it may be large.
-    is_plain = download.kind == "file" and download.compression is None
-    fetched = target if is_plain else directory / f".{download.variable}"
+    fetched = directory / f".{download.variable}"
     try:
         digest = _fetch(download.url, fetched, subject, open_url, largest)
         if download.sha256 not in (None, digest):
             raise DataError(
                 f"{subject}.sha256: {shown} has {digest}; name the right one, or another url"
             )
-        if not is_plain:
+        if download.kind == "file" and download.compression is None:
+            fetched.rename(target)
+        else:
             _unpack(download, fetched, target, largest)
     except ArchiveError as error:
         raise DataError(
             f"{subject}: {shown}: {error}; mend type and compression, or name another url"
         ) from None
     finally:
-        if not is_plain:
-            fetched.unlink(missing_ok=True)
+        fetched.unlink(missing_ok=True)
     return Dataset(download.variable, download.variable, shown, digest=digest)
 
 
