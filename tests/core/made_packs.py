@@ -6,10 +6,9 @@
 The python in them is this one, by a script of one line.
 """
 
-import gzip
 import hashlib
-import io
 import json
+import os
 import shlex
 import struct
 import subprocess
@@ -88,7 +87,7 @@ class MadePack:
     manifest: Dict[str, Any]
     raw_manifest: Optional[bytes] = None
     id: Optional[str] = None  # As in the header and in pyvarium/id.
-    bytes: Optional[int] = None  # As in the header; 0: does not say.
+    room: Optional[int] = None  # As in the header; 0: does not say.
     order: Tuple[str, ...] = ("id", "manifest", "rest")
 
     def but(self, **changes: Any) -> "MadePack":
@@ -114,17 +113,17 @@ class MadePack:
             "manifest": [Member("pyvarium/manifest.json", self.manifest_bytes)],
             "rest": list(self.members),
         }
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for part in self.order:
-                for member in parts[part]:
-                    archive.addfile(member.tarinfo(), io.BytesIO(member.data))
-        return buffer.getvalue()
+        written = []
+        for part in self.order:
+            for member in parts[part]:
+                header = member.tarinfo().tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
+                written += [header, member.data, bytes(-len(member.data) % 512)]
+        return b"".join([*written, bytes(1024)])
 
     def header(self, size: int) -> bytes:
         line = f"pyvarium-pack 1 {self.content_id}"
-        if self.bytes != 0:
-            line += f" {self.bytes or size + 65536}"
+        if self.room != 0:
+            line += f" {self.room or size + 65536}"
         return f"\n{line}\n".encode()
 
     def write(self, path: Path) -> Path:
@@ -141,7 +140,6 @@ class MadePack:
                 b"\x1f\x8b\x08\x10\0\0\0\0\x04\xff" + header + b"\0" + body
                 + struct.pack("<II", zlib.crc32(data), len(data) % (1 << 32))
             )  # fmt: skip
-            assert gzip.decompress(path.read_bytes()) == data
         return path
 
 
@@ -165,7 +163,7 @@ def made(*members: Member, **manifest: Any) -> MadePack:
         members,
         {
             "format": 1,
-            "architecture": "x86_64",
+            "architecture": os.uname().machine,
             "libc": "glibc 2.36",
             "python": "3.11",
             "lower": "full",
@@ -180,3 +178,158 @@ def made(*members: Member, **manifest: Any) -> MadePack:
             **manifest,
         },
     )
+
+
+def _with(*members: Member) -> MadePack:
+    """A sound pack but for these members, that its manifest has too."""
+    return made(*usual(), *members)
+
+
+def _naming(**entries: Any) -> MadePack:
+    """A pack whose manifest names something else than what is in it."""
+    sound = made()
+    return made(files={**sound.manifest["files"], **entries})
+
+
+def _raw(manifest: bytes) -> MadePack:
+    return made().but(raw_manifest=manifest)
+
+
+def _special(kind: bytes) -> Member:
+    return Member("data/special", kind=kind)
+
+
+def hostile(outside: Path) -> Dict[str, MadePack]:
+    """What nobody should unpack; it tries to write below a directory that is ``outside``."""
+    up = f"../../../{outside.name}/written"
+    victim = str(outside / "victim")
+    deep = "/".join(["d"] * 600)
+    sound = made()
+    plain = Member("data/plain", b"plain")
+    zeros = bytes(8 << 20)
+    return {
+        # Names.
+        "traversal": _with(Member(up, b"x")),
+        "traversal, not in the manifest": sound.hostile(Member(up, b"x")),
+        "traversal behind a directory": _with(Member(f"data/../../{up}", b"x")),
+        "traversal by the header of pax": sound.hostile(
+            Member("data/a", b"x", headers={"path": up})
+        ),
+        "absolute": _with(Member(victim, b"x")),
+        "absolute, not in the manifest": sound.hostile(Member(victim, b"x")),
+        "dot": _with(Member("data/./a", b"x")),
+        "empty part": _with(Member("data//a", b"x")),
+        "line break": _with(Member("data/a\nb", b"x")),
+        "escape": _with(Member("data/\x1b[31m", b"x")),
+        "delete": _with(Member("data/\x7f", b"x")),
+        "no UTF-8": sound.hostile(Member("data/\udcff", b"x")),
+        "half a pair": _naming(**{"data/\ud800": ["f", 1, "0" * 64, 0o644]}),
+        "long name": _with(Member("/".join(["long"] * 300), b"x")),
+        "long part": _with(Member("data/" + "x" * 256, b"x")),
+        "deep": _with(Member(deep, b"x")),
+        "below a file": _with(Member("bin/run_in_env/x", b"x")),
+        # Links.
+        "link out": _with(link("data/out", up)),
+        "absolute link": _with(link("data/out", victim)),
+        "link to the root": _with(link("data/out", "/")),
+        "link out, not in the manifest": sound.hostile(link("data/out", up)),
+        "through a link": _with(link("data/out", str(outside)), Member("data/out/written", b"x")),
+        "through a relative link": _with(
+            link("data/out", f"../../../{outside.name}"), Member("data/out/written", b"x")
+        ),
+        "through a link, not in the manifest": sound.hostile(
+            link("data/out", str(outside)), Member("data/out/written", b"x")
+        ),
+        "over a link": sound.hostile(link("data/out", victim), Member("data/out", b"x")),
+        "out through another link": _with(
+            link("lower/here", "."), link("out", f"lower/here/../../../{outside.name}/victim")
+        ),
+        "link to itself": _with(link("data/loop", "loop")),
+        "links in a circle": _with(link("data/a", "b/x"), link("data/b", "a/x")),
+        "directory of ours as a link": sound.hostile(link("pyvarium", str(outside))),
+        "directory of ours as a link of the manifest": _with(link("pyvarium", str(outside))),
+        "hard link out": sound.hostile(Member("data/hard", kind=tarfile.LNKTYPE, target=victim)),
+        "hard link up": sound.hostile(Member("data/hard", kind=tarfile.LNKTYPE, target=up)),
+        "hard link in it": sound.hostile(
+            Member("data/hard", kind=tarfile.LNKTYPE, target="bin/run_in_env")
+        ),
+        "hard link instead of a file": _naming(
+            **{"data/hard": ["f", len(RUN_IN_ENV), "0" * 64, 0o755]}
+        ).hostile(Member("data/hard", kind=tarfile.LNKTYPE, target="bin/run_in_env")),
+        "hard link through a link": sound.hostile(
+            link("data/out", str(outside)),
+            Member("data/hard", kind=tarfile.LNKTYPE, target="data/out/victim"),
+            Member("data/hard", b"x"),
+        ),
+        # Kinds and permissions.
+        "device": sound.hostile(_special(tarfile.CHRTYPE)),
+        "block device": sound.hostile(_special(tarfile.BLKTYPE)),
+        "pipe": sound.hostile(_special(tarfile.FIFOTYPE)),
+        "pipe instead of a file": _naming(
+            **{"data/special": ["f", 0, hashlib.sha256().hexdigest(), 0o644]}
+        ).hostile(_special(tarfile.FIFOTYPE)),
+        "unknown kind": sound.hostile(Member("data/special", kind=b"Z", data=b"")),
+        "setuid": made(*usual(), plain).but(
+            members=(*usual(), replace(plain, mode=0o4755)),
+        ),
+        "setuid in the manifest": _with(replace(plain, mode=0o4755)),
+        "setgid in the manifest": _with(replace(plain, mode=0o2755)),
+        "more permissions": made(*usual(), replace(plain, mode=0o400)).but(
+            members=(*usual(), replace(plain, mode=0o6777)),
+        ),
+        "file as a directory": made(*usual(), plain).but(
+            members=(*usual(), directory("data/plain"))
+        ),
+        "file as a link": made(*usual(), plain).but(members=(*usual(), link("data/plain", "b"))),
+        "link as a file": made(*usual(), link("data/plain", "b")).but(members=(*usual(), plain)),
+        "link elsewhere": made(*usual(), link("data/a", "b")).but(
+            members=(*usual(), link("data/a", "c"))
+        ),
+        # Content.
+        "another content": made(*usual(), plain).but(
+            members=(*usual(), replace(plain, data=b"pla1n"))
+        ),
+        "shorter content": made(*usual(), plain).but(
+            members=(*usual(), replace(plain, data=b"p"))
+        ),
+        "missing": made(*usual(), plain).but(members=usual()),
+        "more than the manifest has": sound.hostile(plain),
+        "twice": _with(plain).hostile(plain),
+        "twice, with another content": _with(plain).hostile(replace(plain, data=b"other")),
+        "link twice": _with(link("data/a", "b")).hostile(link("data/a", "b")),
+        "another id": sound.but(id="0" * 64),
+        "bomb, not in the manifest": sound.hostile(Member("data/bomb", zeros)).but(room=1 << 20),
+        "bomb instead of a file": _with(plain).but(
+            members=(*usual(), replace(plain, data=zeros)), room=1 << 20
+        ),
+        "bomb in the manifest": _naming(**{"data/bomb": ["f", 1 << 55, "0" * 64, 0o644]}).but(
+            room=1 << 55
+        ),
+        "bomb by itself": _naming(**{"data/bomb": ["f", len(zeros), "0" * 64, 0o644]})
+        .hostile(Member("data/bomb", zeros))
+        .but(room=1 << 20),
+        "large header": sound.hostile(Member("data/a", headers={"comment": "x" * (1 << 20)})),
+        # The manifest.
+        "manifest of 1 GB": sound.but(
+            order=("id", "rest"),
+            members=(*usual(), Member("pyvarium/manifest.json", b"{}", size=1 << 30)),
+        ),
+        "no manifest": sound.but(order=("id", "rest")),
+        "two manifests": sound.hostile(Member("pyvarium/manifest.json", b"{}")),
+        "no entry": made(Member("data/a", b"a")),
+        "manifest in the manifest": _naming(
+            **{"pyvarium/manifest.json": ["f", 1, "0" * 64, 0o644]}
+        ),
+        "no JSON": _raw(b"{"),
+        "no mapping": _raw(b"[]"),
+        "no files": _raw(b'{"format": 1, "architecture": "x86_64"}'),
+        "nested": _raw(b'{"files": ' + b"[" * 100_000),
+        "long number": _raw(b'{"format": ' + b"1" * 100_000 + b"}"),
+        "negative size": _naming(**{"data/a": ["f", -1, "0" * 64, 0o644]}),
+        "size of text": _naming(**{"data/a": ["f", "1", "0" * 64, 0o644]}),
+        "digest of path": _naming(**{"data/a": ["f", 1, "../../a", 0o644]}),
+        "unknown entry": _naming(**{"data/a": ["x"]}),
+        "empty entry": _naming(**{"data/a": []}),
+        "empty target": _naming(**{"data/a": ["l", ""]}),
+        "another format": made(format=2),
+    }
