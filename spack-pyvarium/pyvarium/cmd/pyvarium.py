@@ -120,6 +120,7 @@ def setup_parser(subparser):
 
     _add_recipes(commands)
     _add_kernels(commands)
+    _add_run(commands)
     modulegen = _add(commands, "modulegen", generate_modules)
     modulegen.add_argument(
         "environments",
@@ -280,6 +281,38 @@ def _add_kernels(commands):
     _add_place(shown, "look")
     for parser in words.choices.values():
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _add_run(commands):
+    run = _add(commands, "run", run_command)
+    run.add_argument(
+        "-e",
+        "--environment",
+        metavar="FILE|ENV",
+        help="a pack, or a name or directory of an environment (default: the active one)",
+    )
+    run.add_argument(
+        "-u",
+        "--unpack-to",
+        metavar="DIR",
+        help="where the environments of packs are kept (default: $PYVARIUM_CACHE, or"
+        " pyvarium-<uid> in $TMPDIR or /tmp)",
+    )
+    run.add_argument(
+        "-w",
+        "--wait-for-lock",
+        metavar="SECS",
+        help="how long to wait for another start that unpacks it (default: 300)",
+    )
+    run.add_argument(
+        "--clean",
+        action="store_true",
+        help="run nothing; remove what killed starts have left, and environments of packs",
+    )
+    run.add_argument(
+        "--keep", metavar="N", help="with --clean: keep the N newest of them (default: 0)"
+    )
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
 
 
 def _add_place(parser, verb):
@@ -622,6 +655,46 @@ def print_activation(args):
     from pyvarium.activation import Shell
 
     return _print(commands.activate(environment, Shell(args.shell)))
+
+
+def run_command(args):
+    """Run a command in an environment, or in a pack of one.
+
+      spack -e NAME pyvarium run -- python analysis.py
+      spack pyvarium run -e NAME.tar.zst -- python analysis.py
+
+    With the variables that activating sets, and in place of this process: its exit code is the
+    command's, 127 where there is no such command, 126 where it cannot be run. A pack is unpacked
+    once on a machine; a changed one is another. Where there is no Spack, bin/pyvarium-run in the
+    pack does the same.
+    """
+    from pathlib import Path
+
+    if args.keep and not args.clean:
+        return _usage("run --keep: takes --clean")
+    from pyvarium import launch
+
+    command = launch.plain(args.words)
+    if args.clean == bool(command):
+        return _usage("run: takes a command, or --clean without one")
+    wish = launch.Wish(args.unpack_to, args.wait_for_lock, args.keep, args.clean)
+    pack = Path(args.environment) if args.environment else None
+    if args.clean or (pack is not None and launch.is_pack(pack)):
+        return launch.replace_process(launch.runner(wish, pack, command), os.environ)
+    _require_libraries()
+    from pyvarium import spack_api
+
+    if pack is None:
+        environment = spack_api.require_environment()
+    else:
+        directory = spack_api.environment_directory(args.environment)
+        if not directory.is_dir():
+            return _error("%s: is neither a pack nor an environment" % args.environment)
+        environment = spack_api.read_environment(directory)
+    changes = spack_api.variable_changes(environment.path)
+    code = launch.replace_process(command, launch.variables(environment, changes, os.environ))
+    _say("Error: %s: %s" % (command[0], "not found" if code == 127 else "cannot be run"))
+    return code
 
 
 def install_kernel(args):
