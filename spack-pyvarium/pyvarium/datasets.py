@@ -36,13 +36,17 @@ from typing import (
     Tuple,
 )
 
-from .archives import ArchiveError
 from .cache import Cache
 from .errors import PyvariumError
 from .fetching import Fetcher, FetchError, OpenUrl
+from .pack_file import TIME
+from .pack_manifest import Data
 from .project import without_password
 from .specification import Download, Repository, Specification
+from .tarball import ArchiveError
 
+#: Where in a pack all data are.
+FOLDER = "data"
 #: Of one file, as it comes and unpacked; and how many members an archive may have.
 LARGEST = 64 << 30
 MOST_MEMBERS = 1_000_000
@@ -84,24 +88,6 @@ class DataError(PyvariumError):
     """The data of a specification cannot be had, or are not what they are said to be."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """What was fetched for a variable: ``path`` is relative, ``source`` names no password.
-
-    Either ``commit`` or ``digest``, the sha256 of the file as it came, is None.
-    """
-
-    variable: str
-    path: str
-    source: str
-    commit: Optional[str] = None
-    digest: Optional[str] = None
-
-    def __str__(self) -> str:
-        held = f"commit {self.commit}" if self.commit else f"sha256 {self.digest}"
-        return f"{self.variable}: {self.source} at {held}"
-
-
 def fetch(
     specification: Specification,
     directory: Path,
@@ -110,10 +96,13 @@ def fetch(
     environ: Mapping[str, str],
     open_url: Optional[OpenUrl],
     report: Report,
-) -> Tuple[Dataset, ...]:
-    """Fetch all data, each into what is named as its variable in a directory; raises DataError."""
+) -> Tuple[Data, ...]:
+    """Fetch all data, each into what is named as its variable in a directory; raises DataError.
+
+    When it was fetched shows nowhere: the same data are the same bytes in a pack.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    found: List[Dataset] = []
+    found: List[Data] = []
     for repository in specification.repositories:
         report(f"{repository.variable}: fetching {without_password(repository.remote)}")
         key = f"{subject}: git.{repository.variable}"
@@ -122,6 +111,9 @@ def fetch(
         report(f"{download.variable}: fetching {without_password(download.url)}")
         key = f"{subject}: http.{download.variable}"
         found.append(fetch_download(download, directory, key, open_url))
+    for folder, _, files in os.walk(directory):
+        for name in files:
+            os.utime(os.path.join(folder, name), (TIME, TIME), follow_symlinks=False)
     return tuple(found)
 
 
@@ -131,7 +123,7 @@ def fetch_download(
     subject: str,
     open_url: Optional[OpenUrl] = None,
     largest: int = LARGEST,
-) -> Dataset:
+) -> Data:
     """Fetch a file, and unpack it where it is an archive; raises DataError, which has the key."""
     target = directory / download.variable
     shown = without_password(download.url)
@@ -152,7 +144,7 @@ def fetch_download(
         ) from None
     finally:
         fetched.unlink(missing_ok=True)
-    return Dataset(download.variable, download.variable, shown, digest=digest)
+    return Data(download.variable, f"{FOLDER}/{download.variable}", shown, digest=digest)
 
 
 def _fetch(url: str, path: Path, subject: str, open_url: Optional[OpenUrl], largest: int) -> str:
@@ -258,7 +250,7 @@ def _leads_out(path: Path, target: str, top: Path) -> bool:
 
 def fetch_repository(
     repository: Repository, directory: Path, subject: str, environ: Mapping[str, str]
-) -> Dataset:
+) -> Data:
     """Check out the files of a repository, without its history; raises DataError with the key."""
     target = directory / repository.variable
     with tempfile.TemporaryDirectory(dir=directory) as own:
@@ -272,7 +264,8 @@ def fetch_repository(
         target.mkdir()
         git.check_out(commit, target)
     _refuse_links_out(target, subject)
-    return Dataset(repository.variable, repository.variable, git.shown, commit=commit)
+    path = f"{FOLDER}/{repository.variable}"
+    return Data(repository.variable, path, git.shown, commit=commit)
 
 
 @dataclass(frozen=True)

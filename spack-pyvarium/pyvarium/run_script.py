@@ -1,7 +1,7 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Render the script of a pack that runs a command in it. Pure but for the template.
+"""Render the scripts of a pack that run a command in it. Pure but for the templates.
 
 Values are quoted for POSIX sh; the directory of the pack is found when the script runs.
 """
@@ -18,7 +18,9 @@ from .errors import PyvariumError
 from .pack_manifest import PACK, Reference
 from .variables import Action, Change
 
-NAME = "bin/run_in_env"
+#: The script; and what Poncho's run expects besides: one to source, and one that makes what was
+#: unpacked usable there, which it is already.
+NAMES = ("bin/run_in_env", "bin/activate", "bin/conda-unpack")
 #: What a shell can name; others Spack may set, and no script can.
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -29,11 +31,11 @@ def template(name: str) -> Path:
 
 
 def render(
-    changes: Iterable[Change], path: Sequence[str], reference: Optional[Reference]
+    name: str, changes: Iterable[Change], path: Sequence[str], reference: Optional[Reference]
 ) -> bytes:
-    """The script; ``path`` are the directories of the pack that come first in PATH."""
+    """One of the scripts; ``path`` are the directories of the pack that come first in PATH."""
     everything = [*changes, *(Change("PATH", Action.PREPEND, one) for one in reversed(path))]
-    text = template("run_in_env").read_text(encoding="utf-8")
+    text = template(name.rpartition("/")[2]).read_text(encoding="utf-8")
     text = text.replace("@check\n", "" if reference is None else _check(reference))
     text = text.replace("@variables\n", "".join(f"{line}\n" for line in _lines(everything)))
     return text.encode("utf-8", "surrogateescape")

@@ -15,20 +15,22 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Iterator, Mapping, Optional
 
 from . import creation, datasets, spack_api, spack_recipes
 from .creation import Created
-from .datasets import Dataset
 from .errors import FileError, PyvariumError
 from .fetching import Fetcher, FetchError, NotFoundError
 from .files import FileChange, read_optional
 from .index import project_url
 from .lifecycle import Session, install
-from .model import Skipped
+from .members import Tree
+from .pack import Extra
+from .pack_manifest import PACK
 from .project import Project, SourceError
 from .sources import read_text
 from .specification import Specification, parse_specification, settle
+from .variables import Action, Change
 
 #: In an environment that is kept: what it was made from.
 KEPT = "specification.json"
@@ -47,14 +49,12 @@ class Wish:
 class Made:
     """What can be packed, as long as it is there.
 
-    ``directory`` is that of the data. ``created`` is None where the environment was there already.
+    ``created`` is None where the environment was there already.
     """
 
     path: Path
     created: Optional[Created]
-    skipped: Tuple[Skipped, ...]
-    directory: Path
-    datasets: Tuple[Dataset, ...]
+    extra: Extra
 
 
 def read_wish(source: str, kept: Optional[Path], read_stdin: Callable[[], bytes]) -> Wish:
@@ -79,7 +79,7 @@ def make(
     there = wish.kept is not None and _is_from(wish.kept, wish.text)
     project = Project() if there else settled(specification, wish.subject, fetcher)
     with tempfile.TemporaryDirectory(prefix="pyvarium-") as own:
-        directory = Path(own, "data")
+        directory = Path(own, datasets.FOLDER)
         fetched = datasets.fetch(
             specification,
             directory,
@@ -88,6 +88,8 @@ def make(
             open_url=fetcher.open_url,
             report=session.report,
         )
+        named = [Change(one.variable, Action.SET, f"{PACK}/{one.path}") for one in fetched]
+        extra = Extra((Tree(directory, datasets.FOLDER),), fetched, tuple(named))
         path = wish.kept or Path(own, _name(wish.subject))
         created = None
         try:
@@ -107,7 +109,7 @@ def make(
                 remedy = "that environment is removed; add --environment DIR to keep it"
                 raise PyvariumError(f"{error}; {remedy}") from None
             raise
-        yield Made(path, created, project.skipped, directory, fetched)
+        yield Made(path, created, extra)
 
 
 def settled(specification: Specification, subject: str, fetcher: Fetcher) -> Project:

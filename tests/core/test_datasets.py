@@ -22,7 +22,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
-from pyvarium.datasets import DataError, Dataset, fetch, fetch_download, fetch_repository
+from pyvarium.datasets import DataError, fetch, fetch_download, fetch_repository
+from pyvarium.pack_file import TIME
+from pyvarium.pack_manifest import Data
 from pyvarium.specification import Download, Repository, Specification
 
 KEY = "spec.json: git.DATA"
@@ -70,7 +72,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fetched(
     repository: Repository, directory: Path, environ: Optional[Dict[str, str]] = None
-) -> Tuple[Dataset, List[str]]:
+) -> Tuple[Data, List[str]]:
     found = fetch_repository(repository, directory, KEY, environ or ENVIRON)
     return found, sorted(one.name for one in (directory / repository.variable).iterdir())
 
@@ -95,7 +97,7 @@ def test_ref(origin: Path, tmp_path: Path, ref: Optional[str], content: str) -> 
     ref = {"COMMIT": second, "ABBREVIATED": second[:9]}.get(ref or "", ref)
     found = fetched(Repository("DATA", str(origin), ref), tmp_path)
     commit = git(origin, "rev-parse", {"first": "plain", "second": second}.get(content, "main"))
-    assert found == (Dataset("DATA", "DATA", str(origin), commit=commit), ["link", "table"])
+    assert found == (Data("DATA", "data/DATA", str(origin), commit=commit), ["link", "table"])
     assert (tmp_path / "DATA" / "link").read_text() == content
     assert os.readlink(tmp_path / "DATA" / "link") == "table"
     assert [one.name for one in tmp_path.iterdir()] == ["DATA"]
@@ -263,7 +265,7 @@ def test_repository_by_http(
     with_login = remote.replace("://", "://user:secret@")
     found, names = fetched(Repository("DATA", with_login, ref), tmp_path)
     shown = remote.replace("://", "://***@")
-    assert (found, names) == (Dataset("DATA", "DATA", shown, commit=commit), ["link", "table"])
+    assert (found, names) == (Data("DATA", "data/DATA", shown, commit=commit), ["link", "table"])
 
 
 def tar(*members: Tuple[str, Any], compress: Callable[[bytes], bytes] = gzip.compress) -> bytes:
@@ -298,7 +300,7 @@ def tree(top: Path) -> Dict[str, Any]:
 
 def downloaded(
     served: Tuple[Path, str], data: bytes, directory: Path, largest: int = 1 << 20, **keys: Any
-) -> Dataset:
+) -> Data:
     (served[0] / "file").write_bytes(data)
     download = Download("DATA", f"{served[1]}/file", **keys)
     return fetch_download(download, directory, KEY, largest=largest)
@@ -322,7 +324,7 @@ def test_file(
 ) -> None:
     found = downloaded(served, data, tmp_path, **keys)
     digest = hashlib.sha256(data).hexdigest()
-    assert found == Dataset("DATA", "DATA", f"{served[1]}/file", digest=digest)
+    assert found == Data("DATA", "data/DATA", f"{served[1]}/file", digest=digest)
     assert (tmp_path / "DATA").read_bytes() == content
 
 
@@ -441,3 +443,6 @@ def test_all(origin: Path, served: Tuple[Path, str], tmp_path: Path) -> None:
     assert [one.variable for one in found] == ["TABLES", "FILE"]
     assert said == [f"TABLES: fetching {origin}", f"FILE: fetching {served[1]}/file"]
     assert (tmp_path / "data" / "TABLES" / "table").read_text() == "first"
+    assert {one.lstat().st_mtime for one in tmp_path.glob("data/**/*") if not one.is_dir()} == {
+        float(TIME)
+    }

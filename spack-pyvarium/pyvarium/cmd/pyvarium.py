@@ -48,8 +48,8 @@ def setup_parser(subparser):
         "--from",
         dest="source",
         metavar="FILE",
-        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, a script or notebook, or"
-        " the directory of an environment of Pyvarium 0.2: take over what it asks for",
+        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, Poncho's JSON, a script or"
+        " notebook, or the directory of an environment of Pyvarium 0.2: take over what it asks for",
     )
     new.add_argument(
         "--on",
@@ -224,6 +224,19 @@ def _add_analyze(commands):
 
 def _add_pack(commands):
     pack = _add(commands, "pack", pack_environment)
+    pack.add_argument(
+        "specification",
+        nargs="?",
+        metavar="SPEC.json|-",
+        help="make the environment of what this asks for, in Poncho's words (default: the active"
+        " one); '-': stdin",
+    )
+    pack.add_argument(
+        "--environment",
+        metavar="DIR",
+        help="with SPEC.json: make it there and keep it (default: a temporary directory)",
+    )
+    _add_jobs(pack)
     pack.add_argument(
         "-o",
         "--output",
@@ -760,18 +773,56 @@ def pack_environment(args):
       spack -e my-env pyvarium pack -o my-env.tar.zst
       mkdir my-env && tar -xf my-env.tar.zst -C my-env
       my-env/bin/run_in_env python -c 'import numpy'
+      spack pyvarium pack package.json -o package.tar.gz
 
     It runs from any directory on any machine of the same architecture with a C library as new as
     this machine's, as it is: it may be moved, linked to and read-only. Libraries from outside of
     Spack come along, those of drivers and the C library do not.
     """
+    if args.specification is not None:
+        return _pack_specification(args)
+    if args.environment is not None:
+        return _usage("pack --environment: takes SPEC.json; choose another one by spack -D DIR")
+    _check_output(args.output)
+    return _pack(args, _environment())
+
+
+def _pack_specification(args):
+    if args.dry_run:
+        return _usage("pack SPEC.json: has no --dry-run; see 'new --from SPEC.json'")
+    if args.lower == "reference" and not args.environment:
+        return _usage("pack SPEC.json --lower reference: takes --environment, to refer to")
     from pathlib import Path
 
-    environment = _environment()
+    _require_libraries()
+    _check_output(args.output)
+    from pyvarium import authoring, report, spack_api, specified
+
+    kept = Path(os.path.abspath(args.environment)) if args.environment else None
+    wish = specified.read_wish(args.specification, kept, sys.stdin.buffer.read)
+    fetcher = authoring.fetcher(offline=False)
+    with specified.make(wish, _session(args), fetcher, os.environ) as made:
+        for line in report.made(made):
+            _say(line)
+        return _pack(args, spack_api.read_environment(made.path), made.extra)
+
+
+def _check_output(output):
+    """Refuse now what would be refused when much is done."""
+    from pathlib import Path
+
+    _require_libraries()
+    from pyvarium import pack_file
+
+    pack_file.format_of(Path(output))
+
+
+def _pack(args, environment, extra=None):
+    from pathlib import Path
+
     from pyvarium import pack, pack_file, report, spack_api, spack_elf
 
     path = Path(os.path.abspath(args.output))
-    pack_file.format_of(path)
     wish = pack.Wish(
         slim=args.slim,
         exclude=tuple(args.exclude),
@@ -785,6 +836,7 @@ def pack_environment(args):
         spack_api.variable_changes(environment.path),
         wish,
         spack_elf.parse,
+        extra or pack.Extra(),
     )
     written = None
     if not args.dry_run:
