@@ -113,7 +113,7 @@ def driver(
         if done.returncode:
             pytest.skip(f"no engines here: {done.stderr.strip().splitlines()[-1]}")
     spack("-D", environment.path, "pyvarium", "add", "--from", "pypi", *ENGINES, timeout=600)
-    directory = tmp_path / "work"
+    directory = tmp_path / "scripts"
     directory.mkdir()
     pack = directory / "env.tar.gz"
     spack("-D", environment.path, "pyvarium", "pack", "-o", pack)

@@ -149,9 +149,14 @@ def test_three_steps(
     """Analyze, pack what that says with data besides, run it, and as TaskVine does."""
     environment = new_environment("py-tensors", pyproject=None)
     equipped("pyvarium", "new", environment.path, "--backend", "uv")
-    equipped("-D", environment.path, "pyvarium", "add", "webby")
     script = tmp_path / "script.py"
     write(script, SCRIPT)
+    words = ("analyze", "--format", "requirements", script)
+    requests = equipped("-D", environment.path, "pyvarium", *words).out.split()
+    assert requests == ["tensors==2.9.0", "webby"]
+    assert equipped("-D", environment.path, "pyvarium", "add", *requests).out == (
+        f"{environment.pyproject}: webby added\n"
+    )
     specification = analyzed(equipped, environment, script)
     specification["git"] = {"TABLES": {"remote": served.remote, "ref": "v1"}}
     specification["http"] = {"REFERENCE": {"url": served.url, "sha256": served.digest}}
@@ -159,6 +164,8 @@ def test_three_steps(
     pack = tmp_path / "pack.tar.gz"
     source = tmp_path / "specification.json"
     write(source, json.dumps(specification))
+    equipped("pyvarium", "new", tmp_path / "new", "--from", source, "--skip-install")
+    assert 'dependencies = ["webby==2.0"]' in (tmp_path / "new/pyproject.toml").read_text()
     done = equipped("pyvarium", "pack", source, "-o", pack)
     assert (
         f"Skipped: {source}: gcc: is a compiler of Conda's; Spack has its own for each build: see"
@@ -179,16 +186,16 @@ def test_three_steps(
     manifest = members(pack, tmp_path / "output")
     assert manifest["data"] == [
         {
-            "variable": "REFERENCE",
-            "path": "data/REFERENCE",
-            "source": served.url,
-            "digest": served.digest,
-        },
-        {
             "variable": "TABLES",
             "path": "data/TABLES",
             "source": served.remote,
             "commit": served.commit,
+        },
+        {
+            "variable": "REFERENCE",
+            "path": "data/REFERENCE",
+            "source": served.url,
+            "digest": served.digest,
         },
     ]
     # TaskVine: unpacked with no command, moved into a cache, linked into the sandbox of a task.
@@ -246,7 +253,11 @@ def test_refused(equipped: Spack, tmp_path: Path, specification: Any, error: str
 
 @pytest.mark.usefixtures("on_one_spack")
 def test_under_poncho(
-    equipped: Spack, new_environment: NewEnvironment, poncho: Path, tmp_path: Path
+    equipped: Spack,
+    new_environment: NewEnvironment,
+    served: Served,
+    poncho: Path,
+    tmp_path: Path,
 ) -> None:
     """Poncho's own run of our pack, from a file and from a directory; its reader of our JSON."""
     environment = new_environment("py-tensors", pyproject=None)
@@ -255,15 +266,19 @@ def test_under_poncho(
     script = tmp_path / "script.py"
     write(script, SCRIPT)
     specification = analyzed(equipped, environment, script)
+    specification["git"] = {"TABLES": {"remote": served.remote}}
+    source = tmp_path / "package.json"
+    write(source, json.dumps(specification))
     pack = tmp_path / "pack.tar.gz"
-    equipped("-D", environment.path, "pyvarium", "pack", "-o", pack)
+    equipped("pyvarium", "pack", source, "-o", pack)
     shutil.rmtree(environment.path)
 
+    expected = ["store index", "TABLES newer"]
     command = ("python", script, "3")
     runs = poncho / "poncho_package_run"
     unpacked = tmp_path / "unpacked"
     for environment_of in (("-e", pack, "-u", unpacked), ("-e", unpacked), ("-e", pack)):
-        assert run(runs, *environment_of, "--", *command, cwd=tmp_path) == ["store index"]
+        assert run(runs, *environment_of, "--", *command, cwd=tmp_path) == expected
 
     program = (
         "import json, sys, package_create\n"
