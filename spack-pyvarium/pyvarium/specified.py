@@ -59,8 +59,15 @@ class Made:
 
 def read_wish(source: str, kept: Optional[Path], read_stdin: Callable[[], bytes]) -> Wish:
     """Read a specification from a file, or from stdin for ``-``; raises PyvariumError."""
+    path = Path(source)
+    if source != "-" and path.is_dir():
+        raise SourceError(
+            f"{source}: is a directory; choose an environment by 'spack -D {source}'"
+        )
+    if source != "-" and not path.exists():
+        raise SourceError(f"{source}: does not exist; name a specification, or '-' for stdin")
     if source != "-":
-        return Wish(read_text(Path(source)), source, kept)
+        return Wish(read_text(path), source, kept)
     try:
         return Wish(read_stdin().decode("utf-8-sig"), "stdin", kept)
     except UnicodeDecodeError as error:

@@ -106,6 +106,19 @@ def test_choices(expected: Choice) -> None:
 
 
 @pytest.mark.parametrize(
+    "expected",
+    [
+        spack("numpy>=2", "py-numpy@2:", "py-numpy compiles C"),
+        pypi("numpy==1.24.2", "py-numpy compiles C, but has no such version"),
+    ],
+    ids=lambda one: one.request,
+)
+def test_lenient(expected: Choice) -> None:
+    asked = [Requirement(expected.request)]
+    assert choose(asked, RECIPES, [], lenient=True) == (expected,)
+
+
+@pytest.mark.parametrize(
     ("forced", "expected"),
     [
         ("spack", spack("requests", "py-requests", "py-requests is pure Python")),

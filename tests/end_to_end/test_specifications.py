@@ -40,6 +40,8 @@ for name in ("TABLES", "REFERENCE"):
             print(name, file.read().strip())
 sys.exit(int(sys.argv[1]))
 """
+#: What would be left out, or rewritten, of anything but data.
+TOOL = "#!/usr/bin/env python3\n"
 #: Nothing of what a pack brings is found by what starts it.
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C"}
 
@@ -59,6 +61,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
     directory = tmp_path / "served"
     work = directory / "work"
     write(work / "table", "of the tag\n")
+    write(work / "bin/tool.la", TOOL)
+    (work / "bin/tool.la").chmod(0o755)
     for words in ("init -q", "add .", "commit -q -m x", "tag v1"):
         git(work, *words.split())
     write(work / "table", "newer\n")
@@ -198,6 +202,8 @@ def test_three_steps(
             "digest": served.digest,
         },
     ]
+    tool = tmp_path / "output/data/TABLES/bin/tool.la"
+    assert (tool.read_text(), os.access(tool, os.X_OK)) == (TOOL, True)
     # TaskVine: unpacked with no command, moved into a cache, linked into the sandbox of a task.
     run(tmp_path / "output/bin/run_in_env", code=0)
     (tmp_path / "output").rename(tmp_path / "moved away")
