@@ -101,6 +101,7 @@ def setup_parser(subparser):
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     _add_analyze(commands)
+    _add_pack(commands)
     activate = _add(commands, "activate", print_activation)
     shells = activate.add_mutually_exclusive_group()
     for shell, text in (
@@ -219,6 +220,40 @@ def _add_analyze(commands):
         ("--extra-pkg", "NAME", "a requirement besides"),
     ):
         analyze.add_argument(option, action="append", default=[], metavar=metavar, help=text)
+
+
+def _add_pack(commands):
+    pack = _add(commands, "pack", pack_environment)
+    pack.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="file to write; its end tells the format: .tar.zst, .tar.gz, .tgz, .sqfs, .squashfs",
+    )
+    pack.add_argument(
+        "--lower",
+        choices=["full", "reference"],
+        default="full",
+        help="'reference': only .venv travels; view and python are on every machine at their paths",
+    )
+    pack.add_argument("--slim", action="store_true", help="without tests, headers and manuals")
+    pack.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out what has such a name in the pack, as in '*/pandas/tests/*'; repeatable",
+    )
+    pack.add_argument(
+        "--editable", action="store_true", help="also pack what is installed editable, as it is"
+    )
+    for option, text in (
+        ("--force", "pack although 'verify' finds faults"),
+        ("--dry-run", "write nothing; say what would be packed"),
+        ("--json", "print the answer as JSON"),
+    ):
+        pack.add_argument(option, action="store_true", help=text)
 
 
 def _add_kernels(commands):
@@ -717,6 +752,47 @@ def show_kernels(args):
     else:
         directories = _kernel_directories()
     return _print(report.kernels(kernel.installed(directories), args.json))
+
+
+def pack_environment(args):
+    """Pack an environment, both layers and python, into one file for other machines.
+
+      spack -e my-env pyvarium pack -o my-env.tar.zst
+      mkdir my-env && tar -xf my-env.tar.zst -C my-env
+      my-env/bin/run_in_env python -c 'import numpy'
+
+    It runs from any directory on any machine of the same architecture with a C library as new as
+    this machine's, as it is: it may be moved, linked to and read-only. Libraries from outside of
+    Spack come along, those of drivers and the C library do not.
+    """
+    from pathlib import Path
+
+    environment = _environment()
+    from pyvarium import pack, pack_file, report, spack_api, spack_elf
+
+    path = Path(os.path.abspath(args.output))
+    pack_file.format_of(path)
+    wish = pack.Wish(
+        slim=args.slim,
+        exclude=tuple(args.exclude),
+        reference=args.lower == "reference",
+        editable=args.editable,
+        force=args.force,
+    )
+    planned = pack.plan(
+        environment,
+        spack_api.defaults(),
+        spack_api.variable_changes(environment.path),
+        wish,
+        spack_elf.parse,
+    )
+    written = None
+    if not args.dry_run:
+        workers = max(2, len(os.sched_getaffinity(0)))
+        written = pack_file.write(
+            path, planned.origin, planned.content, workers=workers, report=_say
+        )
+    return _print(report.packed(path, planned, pack.sizes(planned.content), written, args.json))
 
 
 def write_recipes(args):
