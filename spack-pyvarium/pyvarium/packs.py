@@ -133,14 +133,13 @@ def parse_manifest(raw: bytes) -> Contents:
             raise ArchiveError(f"it is of format {quoted(str(manifest['format']))}, not {FORMAT}")
         entries = {name: _parse_entry(value) for name, value in manifest["files"].items()}
         architecture = str(manifest["architecture"])
-        absolute = manifest.get("lower") == "reference"
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ArchiveError("its manifest cannot be understood") from None
     for name in (*entries, ID, MANIFEST):
         _check_name(name)
         _check_parents(name, entries)
     for name, entry in entries.items():
-        if isinstance(entry, Link) and not (absolute and entry.target.startswith("/")):
+        if isinstance(entry, Link):
             _check_target(name, entries)
     if not isinstance(entries.get(ENTRY), File) or {ID, MANIFEST} & entries.keys():
         raise ArchiveError(f"its manifest has no {ENTRY}, or itself in it")
