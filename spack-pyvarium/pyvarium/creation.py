@@ -111,12 +111,13 @@ def create(
     session: Session,
     *,
     skip_install: bool,
-    before_install: Callable[[], object] = lambda: None,
+    announce: Callable[[Created], object] = lambda _: None,
 ) -> Created:
     """Create an environment with both halves; raises PyvariumError.
 
     Where a half is there already it gets the other: a project is then asked for what it needs, as
-    any source. Nothing is written before all that was said is understood.
+    any source. Nothing is written before all that was said is understood. What is chosen is
+    announced when the files are there, before anything is installed.
     """
     wish = _with_own_source(_checked(wish))
     below = lower.find(wish.on) if wish.on is not None else None
@@ -134,7 +135,13 @@ def create(
     asked = [*project.requirements, *(one for group in project.groups.values() for one in group)]
     markers = markers_of(inventory.python)
     chosen = choice.choose(
-        asked, spack_recipes.recipes(), inventory.provided, None, markers, lenient=wish.lenient
+        asked,
+        spack_recipes.recipes(),
+        inventory.provided,
+        None,
+        markers,
+        lenient=wish.lenient,
+        native=project.native,
     )
     refuse(chosen)
     backend = wish.backend or default_backend(wish.path, project.pyproject)
@@ -162,8 +169,8 @@ def create(
     elif specs:
         spack_api.change_manifest(wish.path, add=specs)
         session.report(f"{wish.manifest}: {', '.join(specs)} added")
-    before_install()
     created = Created(wish.path, backend, chosen, project.skipped)
+    announce(created)
     if skip_install:
         return replace(created, continuation=command_for(wish.path, "install"))
     install(wish.path, session)

@@ -107,10 +107,12 @@ def fetch(
         report(f"{repository.variable}: fetching {without_password(repository.remote)}")
         key = f"{subject}: git.{repository.variable}"
         found.append(fetch_repository(repository, directory, key, environ))
+        report(f"{repository.variable}: commit {found[-1].commit}")
     for download in specification.downloads:
         report(f"{download.variable}: fetching {without_password(download.url)}")
         key = f"{subject}: http.{download.variable}"
         found.append(fetch_download(download, directory, key, open_url))
+        report(f"{download.variable}: sha256 {found[-1].digest}")
     for folder, _, files in os.walk(directory):
         for name in files:
             os.utime(os.path.join(folder, name), (TIME, TIME), follow_symlinks=False)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .pack_file import Written
     from .recipes import Plan as RecipePlan
     from .scoring import Score, Scored
-    from .specified import Made
 
     # These need the libraries, which ``setup`` is there to bring.
     from .sync import Plan
@@ -365,17 +364,10 @@ def kernels(found: Sequence[Kernel], as_json: bool) -> Answer:
     return Answer(_columns(table) if found else "no kernel of ours\n")
 
 
-def made(environment: Made) -> Sequence[str]:
-    """What an environment that is to be packed was made of, line by line."""
-    lines: List[str] = []
-    if environment.created is not None:
-        for one in environment.created.skipped:
-            lines.append(f"{'Warning' if one.fault else 'Skipped'}: {one}")
-        lines += render_choices(environment.created.choices).splitlines()
-    for data in environment.extra.data:
-        held = f"commit {data.commit}" if data.commit else f"sha256 {data.digest}"
-        lines.append(f"{data.variable}: {data.source} at {held}")
-    return lines
+def announced(environment: Created) -> Sequence[str]:
+    """What an environment is made of, line by line."""
+    lines = [f"{'Warning' if one.fault else 'Skipped'}: {one}" for one in environment.skipped]
+    return [*lines, *render_choices(environment.choices).splitlines()]
 
 
 def packed(

@@ -27,6 +27,7 @@ from .choice import Recipe
 from .conda import parse_environment
 from .model import Skipped
 from .project import Asked, Project, Read, SourceError, string, strings, table, without_password
+from .requirements import parse_lines
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: What decides which programs and libraries run, and must not point to data.
@@ -101,8 +102,9 @@ def parse_specification(text: str, subject: str, read: Read) -> Specification:
             remedy = "write it by 'analyze --format poncho'"
         raise SourceError(f"{subject}: asks for nothing; {remedy}")
     skipped: List[Skipped] = []
-    listed = _listed(data, subject, skipped)
+    listed, lines = _listed(data, subject, skipped)
     project = parse_environment({"dependencies": listed}, Path(subject), read)
+    pip = parse_lines(lines, Path(subject), read)
     repositories = tuple(_repository(data, subject, name) for name in table(data, subject, "git"))
     downloads = tuple(_download(data, subject, name) for name in table(data, subject, "http"))
     twice = {one.variable for one in repositories} & {one.variable for one in downloads}
@@ -112,8 +114,10 @@ def parse_specification(text: str, subject: str, read: Read) -> Specification:
         )
     project = replace(
         project,
+        requirements=(*project.requirements, *pip.requirements),
         specs=tuple(dict.fromkeys((*project.specs, *strings(data, subject, "spack")))),
-        skipped=(*project.skipped, *skipped),
+        native=frozenset(map(str, pip.requirements)),
+        skipped=(*project.skipped, *pip.skipped, *skipped),
     )
     return Specification(project, repositories, downloads)
 
@@ -184,36 +188,47 @@ def settle(
     )
 
 
-def _listed(data: Mapping[str, Any], subject: str, skipped: List[Skipped]) -> List[Any]:
-    """What Conda and pip are asked for, as an ``environment.yml`` has it."""
+def _listed(
+    data: Mapping[str, Any], subject: str, skipped: List[Skipped]
+) -> Tuple[List[str], List[str]]:
+    """What Conda is asked for, and what pip."""
+    pip = strings(data, subject, "pip")
     if isinstance(data.get("conda"), list):  # The oldest form.
-        listed: List[Any] = list(strings(data, subject, "conda"))
+        listed = strings(data, subject, "conda")
     elif "dependencies" in table(data, subject, "conda"):
-        listed = _dependencies(data["conda"]["dependencies"], f"{subject}: conda.dependencies")
+        within, listed = _dependencies(
+            data["conda"]["dependencies"], f"{subject}: conda.dependencies"
+        )
+        pip = [*within, *pip]
         if "packages" in data["conda"]:
             reason = "is not read where there is conda.dependencies"
             skipped.append(Skipped(f"{subject}: conda.packages", reason))
     else:
-        listed = list(strings(data, subject, "conda", "packages"))
+        listed = strings(data, subject, "conda", "packages")
     if isinstance(data.get("pinned"), dict) and isinstance(data.get("conda"), dict):
         listed = _with_pins(listed, _pins(data, subject), f"{subject}: pinned.conda", skipped)
-    pip = strings(data, subject, "pip")
-    return [*listed, {"pip": pip}] if pip else listed
+    return listed, pip
 
 
-def _dependencies(found: Any, subject: str) -> List[Any]:
+def _dependencies(found: Any, subject: str) -> Tuple[List[str], List[str]]:
+    """What stands among them for pip, and the others."""
     if not isinstance(found, list):
         raise SourceError(f"{subject} is not a list; mend it")
+    pip: List[str] = []
+    others: List[str] = []
     for number, entry in enumerate(found):
-        if isinstance(entry, dict) and set(entry) == {"pip"}:
-            pip = entry["pip"]
-            if not (isinstance(pip, list) and all(isinstance(one, str) for one in pip)):
+        if isinstance(entry, str):
+            others.append(entry)
+        elif isinstance(entry, dict) and set(entry) == {"pip"}:
+            lines = entry["pip"]
+            if not (isinstance(lines, list) and all(isinstance(one, str) for one in lines)):
                 raise SourceError(f"{subject}[{number}].pip is not a list of strings; mend it")
-        elif not isinstance(entry, str):
+            pip += lines
+        else:
             raise SourceError(
                 f"{subject}[{number}] is neither a string nor an object of pip alone; mend it"
             )
-    return found
+    return pip, others
 
 
 def _pins(data: Mapping[str, Any], subject: str) -> Dict[str, str]:
@@ -225,16 +240,13 @@ def _pins(data: Mapping[str, Any], subject: str) -> Dict[str, str]:
 
 
 def _with_pins(
-    listed: List[Any], pins: Mapping[str, str], subject: str, skipped: List[Skipped]
-) -> List[Any]:
+    listed: List[str], pins: Mapping[str, str], subject: str, skipped: List[Skipped]
+) -> List[str]:
     """Put the versions that ``pinned`` has to the names that have none of their own."""
-    bare = {one for one in listed if isinstance(one, str)}
-    for name in sorted(set(pins) - bare):
+    for name in sorted(set(pins) - set(listed)):
         reason = "is not asked for by that name alone; give its version where it is asked for"
         skipped.append(Skipped(f"{subject}.{name}", reason))
-    return [
-        f"{one}={pins[one]}" if isinstance(one, str) and one in pins else one for one in listed
-    ]
+    return [f"{one}={pins[one]}" if one in pins else one for one in listed]
 
 
 def _repository(data: Mapping[str, Any], subject: str, name: str) -> Repository:

@@ -47,13 +47,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Made:
-    """What can be packed, as long as it is there.
-
-    ``created`` is None where the environment was there already.
-    """
+    """What can be packed, as long as it is there."""
 
     path: Path
-    created: Optional[Created]
     extra: Extra
 
 
@@ -76,11 +72,15 @@ def read_wish(source: str, kept: Optional[Path], read_stdin: Callable[[], bytes]
 
 @contextlib.contextmanager
 def make(
-    wish: Wish, session: Session, fetcher: Fetcher, environ: Mapping[str, str]
+    wish: Wish,
+    session: Session,
+    fetcher: Fetcher,
+    environ: Mapping[str, str],
+    announce: Callable[[Created], object],
 ) -> Iterator[Made]:
     """Make the environment, and fetch the data; what is not kept is removed behind.
 
-    Raises PyvariumError.
+    What is chosen for a new one is announced before it is installed. Raises PyvariumError.
     """
     specification = parse_specification(wish.text, wish.subject, read_text)
     there = wish.kept is not None and _is_from(wish.kept, wish.text)
@@ -98,25 +98,24 @@ def make(
         named = [Change(one.variable, Action.SET, f"{PACK}/{one.path}") for one in fetched]
         extra = Extra((Tree(directory, datasets.FOLDER),), fetched, tuple(named))
         path = wish.kept or Path(own, _name(wish.subject))
-        created = None
+
+        def begin(created: Created) -> None:
+            # Kept before the rest, so that the same command goes on from what it has left.
+            FileChange(path / KEPT, None, wish.text.encode("utf-8")).write()
+            announce(created)
+
         try:
             if there:
                 install(path, session)
             else:
-                # Kept before the rest, so that the same command goes on from what it has left.
-                change = FileChange(path / KEPT, None, wish.text.encode("utf-8"))
-                created = creation.create(
-                    creation.Wish(path, project=project, lenient=True),
-                    session,
-                    skip_install=False,
-                    before_install=change.write,
-                )
+                new = creation.Wish(path, project=project, lenient=True)
+                creation.create(new, session, skip_install=False, announce=begin)
         except PyvariumError as error:
             if wish.kept is None:
-                remedy = "that environment is removed; add --environment DIR to keep it"
+                remedy = "it was temporary: add --environment DIR to keep it and go on from it"
                 raise PyvariumError(f"{error}; {remedy}") from None
             raise
-        yield Made(path, created, extra)
+        yield Made(path, extra)
 
 
 def settled(specification: Specification, subject: str, fetcher: Fetcher) -> Project:

@@ -118,6 +118,17 @@ def test_lenient(expected: Choice) -> None:
     assert choose(asked, RECIPES, [], lenient=True) == (expected,)
 
 
+def test_native() -> None:
+    """What is asked of pip is pip's, and still not where Spack provides another version."""
+    asked = [Requirement("numpy==2.1.3")]
+    assert choose(asked, RECIPES, [], native={"numpy==2.1.3"}) == (
+        pypi("numpy==2.1.3", "is asked of pip"),
+    )
+    there = [provided("numpy", "2.3.1")]
+    [choice] = choose(asked, RECIPES, there, native={"numpy==2.1.3"})
+    assert choice.source is Source.REFUSED
+
+
 @pytest.mark.parametrize(
     ("forced", "expected"),
     [

@@ -441,7 +441,12 @@ def test_all(origin: Path, served: Tuple[Path, str], tmp_path: Path) -> None:
         report=said.append,
     )
     assert [one.variable for one in found] == ["TABLES", "FILE"]
-    assert said == [f"TABLES: fetching {origin}", f"FILE: fetching {served[1]}/file"]
+    assert said == [
+        f"TABLES: fetching {origin}",
+        f"TABLES: commit {git(origin, 'rev-parse', 'plain')}",
+        f"FILE: fetching {served[1]}/file",
+        f"FILE: sha256 {hashlib.sha256(b'data').hexdigest()}",
+    ]
     assert (tmp_path / "data" / "TABLES" / "table").read_text() == "first"
     assert {one.lstat().st_mtime for one in tmp_path.glob("data/**/*") if not one.is_dir()} == {
         float(TIME)

@@ -801,9 +801,12 @@ def _pack_specification(args):
     kept = Path(os.path.abspath(args.environment)) if args.environment else None
     wish = specified.read_wish(args.specification, kept, sys.stdin.buffer.read)
     fetcher = authoring.fetcher(offline=False)
-    with specified.make(wish, _session(args), fetcher, os.environ) as made:
-        for line in report.made(made):
+
+    def announce(created):
+        for line in report.announced(created):
             _say(line)
+
+    with specified.make(wish, _session(args), fetcher, os.environ, announce) as made:
         return _pack(args, spack_api.read_environment(made.path), made.extra)
 
 
