@@ -55,6 +55,8 @@ DEADLINE = 6 * 3600.0
 _CHUNK = 1 << 20
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+#: Names with these are refused where a pack is unpacked.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")
 _TRANSPORTS = "http:https:ssh:git:file"
 #: What would make git work elsewhere than it is told to.
@@ -236,6 +238,8 @@ def _inside(name: str) -> str:
     """The name of a member, checked to be below where it is unpacked; raises ArchiveError."""
     if name.startswith("/") or ".." in name.split("/"):
         raise ArchiveError(f"its member {name!a} would be outside of it")
+    if _CONTROLS.search(name):
+        raise ArchiveError(f"its member {name!a} has control characters in its name")
     return name
 
 
@@ -265,7 +269,7 @@ def fetch_repository(
             )
         target.mkdir()
         git.check_out(commit, target)
-    _refuse_links_out(target, subject)
+    _check(target, subject)
     path = f"{FOLDER}/{repository.variable}"
     return Data(repository.variable, path, git.shown, commit=commit)
 
@@ -389,13 +393,16 @@ class _Git:
             ) from None
 
 
-def _refuse_links_out(top: Path, subject: str) -> None:
-    """A pack with a link that leads out of it would be refused where it is to run."""
+def _check(top: Path, subject: str) -> None:
+    """Refuse what would be refused where a pack is to run; raises DataError."""
     for folder, directories, files in os.walk(top):
         for name in (*directories, *files):
             path = Path(folder, name)
+            wrong = None
             if path.is_symlink() and _leads_out(path, os.readlink(path), top):
-                raise DataError(
-                    f"{subject}: its link {os.path.relpath(path, top)!a} leads out of the"
-                    " repository; name a commit without it"
-                )
+                wrong = "its link {} leads out of the repository"
+            elif _CONTROLS.search(name):
+                wrong = "its file {} has control characters in its name"
+            if wrong is not None:
+                shown = ascii(os.path.relpath(path, top))
+                raise DataError(f"{subject}: {wrong.format(shown)}; name a commit without it")

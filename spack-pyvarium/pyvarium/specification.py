@@ -17,7 +17,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Container, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -36,7 +36,6 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: As ``git check-ref-format`` has it, and nothing that is an option or a range to a command.
 _REF = re.compile(r"(?![-./])(?!.*(?:\.\.|//|@\{|/\.))[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
-_SPEC_NAME = re.compile(r"[A-Za-z0-9_.-]*")
 _EXACT_PYTHON = re.compile(r"==((\d+)\.(\d+)\.\d+)")
 #: ``transport::address`` runs a program of that transport.
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
@@ -128,7 +127,28 @@ def parse_project(text: str, subject: str, read: Read) -> Project:
     reason = "is data, which 'spack pyvarium pack' fetches"
     data = tuple(Skipped(f"{subject}: {one}", reason) for one in specification.variables)
     project = specification.project
-    return replace(project, skipped=(*project.skipped, *data))
+    brought = {_project_of(_name_of(spec)) for spec in project.specs}
+    return replace(
+        project,
+        requirements=tuple(one for one in project.requirements if not _is_in(one, brought)),
+        skipped=(*project.skipped, *data),
+    )
+
+
+def _name_of(spec: str) -> str:
+    return re.split(r"[^A-Za-z0-9_.-]", spec, maxsplit=1)[0]
+
+
+def _project_of(name: str) -> str:
+    """The project that a recipe most likely brings, by its name alone."""
+    return canonicalize_name(name[3:] if name.startswith("py-") else name)
+
+
+def _is_in(asked: Asked, brought: Container[str]) -> bool:
+    """Whether a spec brings all of what is asked for."""
+    requirement = Requirement(str(asked))
+    plain = not requirement.extras and requirement.url is None
+    return plain and canonicalize_name(requirement.name) in brought
 
 
 def settle(
@@ -153,8 +173,7 @@ def settle(
     if exact is not None:
         bounds = f">={exact[2]}.{exact[3]},<{exact[2]}.{int(exact[3]) + 1}"
     for spec in project.specs:
-        matched = _SPEC_NAME.match(spec)
-        name = matched[0] if matched else ""
+        name = _name_of(spec)
         recipe = recipe_named(name)
         if name == "python":
             if exact and not any(exact[1] in re.split(r"[@=+~ ]", one) for one in pythons):
@@ -162,7 +181,7 @@ def settle(
                 skipped.append(Skipped(f"{subject}: python", reason))
                 spec = f"python@{exact[2]}.{exact[3]}"
         elif recipe is not None:
-            brought.add(recipe.project or canonicalize_name(re.sub("^py-", "", name)))
+            brought.add(recipe.project or _project_of(name))
         elif name.startswith("py-"):
             reason = "has no recipe here; its project is taken as pip has it"
             skipped.append(Skipped(f"{subject}: spack: {spec}", reason))
@@ -170,9 +189,8 @@ def settle(
         specs.append(spec)
     requirements: List[Asked] = []
     for asked in project.requirements:
-        requirement = Requirement(str(asked))
-        name = canonicalize_name(requirement.name)
-        if name in brought and not requirement.extras and requirement.url is None:
+        name = canonicalize_name(Requirement(str(asked)).name)
+        if _is_in(asked, brought):
             continue
         if isinstance(asked, str) and not is_known(name) and not on_index(name):
             reason = "is neither a recipe of Spack's nor on the index; left out"

@@ -170,19 +170,26 @@ def test_what_a_repository_may_not_do(origin: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "folder/../../outside"], ids=str)
-def test_link_out_of_a_repository(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "target", "wrong"),
+    [
+        ("link", "/etc/passwd", "its link 'link' leads out of the repository"),
+        ("link", "../outside", "its link 'link' leads out of the repository"),
+        ("link", "folder/../../outside", "its link 'link' leads out of the repository"),
+        ("a\nb", ".", "its file 'a\\nb' has control characters in its name"),
+    ],
+    ids=ascii,
+)
+def test_what_a_pack_may_not_have(tmp_path: Path, name: str, target: str, wrong: str) -> None:
     path = tmp_path / "origin"
     path.mkdir()
     git(path, "init", "--quiet")
-    (path / "link").symlink_to(target)
+    (path / name).symlink_to(target)
     git(path, "add", ".")
     git(path, "commit", "--quiet", "-m", "x")
     with pytest.raises(DataError) as error:
         fetched(Repository("DATA", str(path)), tmp_path)
-    assert str(error.value) == (
-        f"{KEY}: its link 'link' leads out of the repository; name a commit without it"
-    )
+    assert str(error.value) == f"{KEY}: {wrong}; name a commit without it"
 
 
 def test_git_is_missing(origin: Path, tmp_path: Path) -> None:
@@ -359,6 +366,7 @@ _LINK, _HARD = tarfile.SYMTYPE, tarfile.LNKTYPE
         (tar(("../x", b"x")), "its member '../x' would be outside of it"),
         (tar(("/x", b"x")), "its member '/x' would be outside of it"),
         (tar(("a/../../x", b"x")), "its member 'a/../../x' would be outside of it"),
+        (tar(("a\nb", b"")), "its member 'a\\nb' has control characters in its name"),
         (tar(("x", (_LINK, "/etc"))), "its link 'x' leads out of it"),
         (tar(("x", (_LINK, "../y"))), "its link 'x' leads out of it"),
         (tar(("a", (_LINK, ".")), ("b", (_LINK, "a/../.."))), "its link 'b' leads out of it"),

@@ -336,9 +336,10 @@ def test_settled(data: Any, expected: Dict[str, Any]) -> None:
 
 def test_as_a_source() -> None:
     """What ``new --from`` makes of it."""
-    project = parse_project('{"pip": ["six"], "git": {"A": {"remote": "x"}}}', "a.json", no_file)
-    assert shown(project) == {
+    text = '{"pip": ["six", "foo==1"], "spack": ["py-foo@1"], "git": {"A": {"remote": "x"}}}'
+    assert shown(parse_project(text, "a.json", no_file)) == {
         "requirements": ["six"],
+        "specs": ["py-foo@1"],
         "skipped": ["a.json: A: is data, which 'spack pyvarium pack' fetches"],
     }
 
