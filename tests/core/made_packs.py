@@ -34,6 +34,13 @@ export PATH PYVARIUM_PACK
 exec "$@"
 """
 
+#: What Poncho's program calls instead.
+ACTIVATE = """\
+PYVARIUM_PACK=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+PATH=$PYVARIUM_PACK/python/bin:$PATH
+export PATH PYVARIUM_PACK
+"""
+
 PYTHON = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
 
 EMPTY_FRAME = b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
@@ -72,6 +79,8 @@ def usual(**more: str) -> Tuple[Member, ...]:
     return (
         Member("bin/pyvarium-run", RUNNER.read_bytes(), mode=0o755),
         Member("bin/run_in_env", RUN_IN_ENV.encode(), mode=0o755),
+        Member("bin/activate", ACTIVATE.encode()),
+        Member("bin/conda-unpack", b"#!/bin/sh\n", mode=0o755),
         Member("python/bin/python3.11", PYTHON.encode(), mode=0o755),
         link("python/bin/python3", "python3.11"),
         directory("lower"),
