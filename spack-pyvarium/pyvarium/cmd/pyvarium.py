@@ -789,7 +789,7 @@ def pack_environment(args):
 
 def _pack_specification(args):
     if args.dry_run:
-        return _usage("pack SPEC.json: has no --dry-run; see 'new --from SPEC.json'")
+        return _usage("pack SPEC.json: has no --dry-run; see 'new --from SPEC.json --skip-install'")
     if args.lower == "reference" and not args.environment:
         return _usage("pack SPEC.json --lower reference: takes --environment, to refer to")
     from pathlib import Path
