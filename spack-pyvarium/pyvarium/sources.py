@@ -21,6 +21,8 @@ from packaging.version import InvalidVersion, Version
 
 from . import toml_text
 from .analysis import as_project
+from .classic import as_project as as_classic
+from .classic import is_venv
 from .conda import is_environment, parse_environment
 from .declared import parse_pipfile, parse_pylock, parse_pyproject
 from .errors import FileError, LockfileError
@@ -41,7 +43,7 @@ _IN_DIRECTORY = "pyproject.toml Pipfile environment.yml environment.yaml require
 _KINDS = (
     "a pyproject.toml, a pylock.toml, a Pipfile, an environment.yml, a .txt of requirements,"
     " a .py or .ipynb, a .json of Poncho's,"
-    " or a directory with one of them or a spack.yaml"
+    " a venv, or a directory with one of them or a spack.yaml"
 )
 #: What Pyvarium 0.2 wrote into spack.yaml and is made anew.
 _MADE_ANEW = ("specs", "view", "concretizer")
@@ -108,6 +110,8 @@ def _load_yaml(path: Path, load_yaml: LoadYaml) -> Any:
 
 def _read_directory(path: Path, load_yaml: LoadYaml) -> Project:
     manifest = path / "spack.yaml"
+    if is_venv(path):
+        return as_classic(path)
     found = next((path / name for name in _IN_DIRECTORY if (path / name).is_file()), None)
     if found is None and not manifest.is_file():
         raise SourceError(f"{path}: has nothing to start from; name {_KINDS}")
