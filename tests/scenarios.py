@@ -17,7 +17,7 @@ from typing import Mapping, Sequence, Tuple
 from documents import Block
 
 README, USERS, ADMINS, RECIPES = "README.md", "docs/users.md", "docs/admins.md", "docs/recipes.md"
-WORKFLOW = "docs/workflow.md"
+WORKFLOW, CLUSTERS = "docs/workflow.md", "docs/clusters.md"
 
 #: What documents call what a test has elsewhere; the names in braces are the runner's.
 MAPPED: Mapping[str, str] = {
@@ -165,7 +165,7 @@ ALL: Tuple[Scenario, ...] = (
             Step(README, "spack -D my-env pyvarium add ipykernel"),
             Step(
                 README,
-                "spack -D my-env pyvarium analyze",
+                "spack -D my-env pyvarium analyze fit.py",
                 before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
             ),
             Step(
@@ -206,6 +206,29 @@ ALL: Tuple[Scenario, ...] = (
             Step(WORKFLOW, "spack -D my-env pyvarium export renovate"),
         ),
         stubs=NUMPY,
+    ),
+    Scenario(
+        "packs",
+        (
+            Step(
+                CLUSTERS,
+                "spack -D my-env pyvarium pack",
+                before="export PYVARIUM_CACHE={home}/cache\nspack pyvarium new my-env\n"
+                "spack -D my-env pyvarium add numpy",
+            ),
+            Step(
+                CLUSTERS,
+                "./pyvarium-run -e env.tar.gz -- python script.py",
+                before="echo 'import numpy' > script.py",
+            ),
+            Step(
+                README,
+                "spack -D my-env pyvarium analyze --format poncho",
+                before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
+            ),
+        ),
+        stubs=(*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2"),
+        thorough=True,
     ),
     Scenario(
         "on another environment",
