@@ -24,6 +24,8 @@ from typing import Any, BinaryIO, Deque, Optional, Protocol, Sequence, Union
 from .errors import PyvariumError
 
 _ZSTD_LEVEL = 3
+#: Matches are looked for in the last 128 MB: as far as programs read it without being told to.
+_ZSTD_WINDOW = 27
 _GZIP_LEVEL = 6
 #: What is compressed at once for gzip, and how much of what came before it may refer to.
 _BLOCK, _WINDOW = 1 << 20, 1 << 15
@@ -88,7 +90,7 @@ class Program:
     def __init__(self, command: Sequence[str], file: Union[BinaryIO, int]) -> None:
         self._command = command
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.PIPE
+            command, _BLOCK, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.PIPE
         )
 
     def write(self, data: bytes) -> None:
@@ -127,7 +129,11 @@ def zstd(file: BinaryIO, workers: int) -> Sink:
     library = _zstandard()
     if library is not None:
         parameters = library.ZstdCompressionParameters.from_level(
-            _ZSTD_LEVEL, threads=workers, write_checksum=True
+            _ZSTD_LEVEL,
+            threads=workers,
+            write_checksum=True,
+            window_log=_ZSTD_WINDOW,
+            enable_ldm=True,
         )
         return _Library(library.ZstdCompressor(compression_params=parameters).compressobj(), file)
     standard = _standard_zstd()
@@ -136,6 +142,8 @@ def zstd(file: BinaryIO, workers: int) -> Sink:
             standard.CompressionParameter.compression_level: _ZSTD_LEVEL,
             standard.CompressionParameter.nb_workers: workers,
             standard.CompressionParameter.checksum_flag: 1,
+            standard.CompressionParameter.window_log: _ZSTD_WINDOW,
+            standard.CompressionParameter.enable_long_distance_matching: 1,
         }
         return _Library(standard.ZstdCompressor(options=options), file)
     program = shutil.which("zstd")
@@ -144,7 +152,8 @@ def zstd(file: BinaryIO, workers: int) -> Sink:
             "zstd: there is no program of this name, nor the library zstandard; install one,"
             " or name a file that ends in .tar.gz"
         )
-    return Program([program, "-q", f"-{_ZSTD_LEVEL}", f"-T{workers}", "-c"], file)
+    options = [f"-{_ZSTD_LEVEL}", f"-T{workers}", f"--long={_ZSTD_WINDOW}"]
+    return Program([program, "-q", *options, "-c"], file)
 
 
 def _zstandard() -> Optional[Any]:

@@ -53,11 +53,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Bundled:
-    """A library of elsewhere: the member, its name for the loader, and the file it was."""
+    """A library of elsewhere: the member, and its name for the loader."""
 
     member: str
     soname: str
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ def link(gathered: Gathered, parse: Parse, python: str, site: Site) -> Linked:
         assert elf is not None  # Its kind is known.
         files[member] = _File(member, path, elf)
         waiting.append(files[member])
-        bundled[member] = Bundled(member, elf.soname or name, path)
+        bundled[member] = Bundled(member, elf.soname or name)
         return member
 
     waiting = [files[name] for name in sorted(files)]
@@ -191,7 +190,7 @@ def link(gathered: Gathered, parse: Parse, python: str, site: Site) -> Linked:
                 continue
             known = identity(path)
             member = identities.get(known) if known else None
-            if member is None:
+            if member is None and os.path.dirname(path) in _own_directories(one):
                 member = _copy_in(gathered, path)
             if member is None:
                 member = bundle(path, name)

@@ -11,7 +11,6 @@ where a pack is unpacked: files find each other by their own places.
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import json
 import os
 import re
@@ -182,11 +181,12 @@ def plan(
         inventory, python, shape, variables, reference, gathered
     ):
         files[name] = Member(name, "", len(data), TIME, executable, data=data)
+    bundled = tuple(Bundled(one.member, one.soname) for one in (linked.bundled if linked else ()))
     links = dict(gathered.links)
     for name in ("python", "python3"):
         links[f"{shape.prefix}/bin/{name}"] = os.path.basename(shape.executable)
         files.pop(f"{shape.prefix}/bin/{name}", None)
-    content = Content(files, links, _parents([*files, *links]), _bundled(linked))
+    content = Content(files, links, _parents([*files, *links]), bundled)
     origin = Origin(
         architecture=python.architecture,
         libc=libc,
@@ -345,8 +345,10 @@ def _chosen(gathered: Gathered, python: Python, wish: Wish) -> Gathered:
             return False
         if "/__pycache__/" in name and not name.endswith(compiled):
             return False
-        if name.startswith("lower/") and path and not prefix.startswith(("/usr/", "//")):
-            return not os.path.realpath(path).startswith(prefix)
+        if name.startswith("lower/") and path and prefix not in ("/usr/", "//"):
+            directory = gathered.directories[os.path.dirname(name)]
+            target = os.readlink(path) if os.path.islink(path) else directory
+            return not f"{target}/".startswith(prefix)
         return True
 
     files = {name: one for name, one in gathered.files.items() if stays(name, one.path)}
@@ -581,14 +583,6 @@ def _variables(
         if entries:
             found.append(replace(one, value=one.separator.join(entries)))
     return tuple(found), tuple(skipped)
-
-
-def _bundled(linked: Optional[Linked]) -> Tuple[Bundled, ...]:
-    found = []
-    for one in linked.bundled if linked else ():
-        digest = hashlib.sha256(Path(one.origin).read_bytes()).hexdigest()
-        found.append(Bundled(one.member, one.soname, digest))
-    return tuple(found)
 
 
 def _distributions(environment: Environment, inventory: Inventory) -> Iterator[Distribution]:

@@ -63,6 +63,7 @@ class Content:
     links: Mapping[str, str]
     directories: Tuple[str, ...]
     bundled: Tuple[Bundled, ...] = ()
+    """Without digests as yet."""
 
     @property
     def size(self) -> int:
@@ -158,7 +159,8 @@ def _write_members(
     def put(member: Member, parts: Iterator[bytes]) -> str:
         sink.write(_header(member.name, tarfile.REGTYPE, member.mode, member.size, member.mtime))
         digest = _pass_on(sink, parts)
-        sink.write(bytes(-member.size % 512))
+        if member.size % 512:
+            sink.write(bytes(-member.size % 512))
         entries[member.name] = ("f", member.size, digest, member.mode)
         return digest
 
@@ -167,24 +169,34 @@ def _write_members(
     for member in sorted(content.files.values(), key=_order):
         (records if member.name.endswith(".dist-info/RECORD") else others).append(member)
     done = shown = 0
+    size = max(content.size, 1)
     for member, parts in _read(others, workers):
         digest = put(member, parts)
         if member.changed:
             changed[member.name] = (member.size, digest)
         done += member.size
-        if 10 * done // max(content.size, 1) > shown:
-            shown = 10 * done // content.size
-            report(f"{10 * shown} % of {content.size / 1e6:.0f} MB")
+        if 4 * done // size > shown:
+            shown = 4 * done // size
+            report(f"{25 * shown} % of {size / 1e6:.0f} MB packed")
     for member in records:
         data = with_record(member.name, _content(member), changed, content.__contains__)
         put(replace(member, data=data, size=len(data)), iter([data]))
-    manifest = pack_manifest.render(origin, entries, content.bundled)
+    bundled = [replace(one, digest=_digest_here(one, content, entries)) for one in content.bundled]
+    manifest = pack_manifest.render(origin, entries, bundled)
     pack_id = pack_manifest.identify(manifest)
     last = ((pack_manifest.MANIFEST, manifest), (pack_manifest.ID, f"{pack_id}\n".encode()))
     for name, data in last:
         put(Member(name, size=len(data), mtime=TIME, data=data), iter([data]))
     sink.write(bytes(2 * 512))
     return pack_id
+
+
+def _digest_here(one: Bundled, content: Content, entries: Mapping[str, Entry]) -> str:
+    """The digest of a library as it is on this machine."""
+    member = content.files[one.path]
+    if not member.changed:
+        return str(entries[one.path][2])
+    return hashlib.sha256(_content(replace(member, patches=()))).hexdigest()
 
 
 def _pass_on(sink: compression.Sink, parts: Iterator[bytes]) -> str:

@@ -54,7 +54,7 @@ class Bundled:
 
     path: str
     soname: str
-    digest: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
