@@ -187,6 +187,16 @@ def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
     return NewEnvironment(tmp_path, prepared.recorded)
 
 
+@pytest.fixture
+def packed(spack: Spack, new_environment: NewEnvironment, tmp_path: Path) -> Path:
+    """An environment with one spec, in a file."""
+    environment = new_environment("py-idna@3.4")
+    spack("-D", environment.path, "install")
+    pack = tmp_path / "work.tar.gz"
+    spack("-D", environment.path, "pyvarium", "pack", "-o", pack)
+    return pack
+
+
 @pytest.fixture(scope="session")
 def index() -> Iterator[Index]:
     """The package index of all installers."""
