@@ -187,13 +187,15 @@ def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
     return NewEnvironment(tmp_path, prepared.recorded)
 
 
-@pytest.fixture
-def packed(spack: Spack, new_environment: NewEnvironment, tmp_path: Path) -> Path:
-    """An environment with one spec, in a file."""
-    environment = new_environment("py-idna@3.4")
+@pytest.fixture(scope="session")
+def packed(prepared: Spack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with one spec, in a file; no test changes it."""
+    root = tmp_path_factory.mktemp("packed")
+    spack = apart(prepared, root)
+    environment = NewEnvironment(root, prepared.recorded)("py-idna@3.4")
     spack("-D", environment.path, "install")
-    pack = tmp_path / "work.tar.gz"
-    spack("-D", environment.path, "pyvarium", "pack", "-o", pack)
+    pack = root / "work.tar.gz"
+    spack("-D", environment.path, "pyvarium", "pack", "--slim", "-o", pack)
     return pack
 
 

@@ -28,7 +28,7 @@ def test_an_environment(
         manifest.write_text(manifest.read_text() + VARIABLES)
     spack("-D", environment.path, "install")
     expected = f"{environment.path / '.venv'} 3.4 ['--', '-e', 'a b']\n"
-    misleading = spack.with_environ(PYTHONPATH=str(tmp_path), PYTHONHOME="/nowhere")
+    misleading = spack.with_environ(PYTHONPATH=str(tmp_path))
     for options in (("-D", environment.path), ()):
         chosen = () if options else ("-e", environment.path)
         done = misleading(*options, "pyvarium", "run", *chosen, *QUESTION, "--", "-e", "a b")
@@ -61,6 +61,7 @@ def test_an_environment(
     )
 
 
+@pytest.mark.usefixtures("on_newest_spack")
 def test_a_pack(spack: Spack, packed: Path, tmp_path: Path) -> None:
     """By Spack, which unpacks it in Python, and by the program in it, which leaves it to tar."""
     cache = tmp_path / "a cache"
