@@ -121,6 +121,11 @@ END
 tar -czf dist/our-project-1.0.tar.gz our-project-1.0
 """
 
+TASK = './pyvarium-run -e work.tar.gz -u "$LOCAL" -- python3 analysis.py'
+ARRAY = f"sbatch --array=1-64 --wrap '{TASK}'"
+SEND = "job=$(sbatch --parsable --nodes=4 --nodelist='node[1-4]' send.sh)"
+SENT = "sbatch --dependency=afterok:$job --nodelist='node[1-4]' --array=1-64 array.sh"
+
 ALL: Tuple[Scenario, ...] = (
     Scenario(
         "quickstart",
@@ -213,14 +218,14 @@ ALL: Tuple[Scenario, ...] = (
             Step(
                 CLUSTERS,
                 "spack -D my-env pyvarium pack",
-                before="export PYVARIUM_CACHE={home}/cache\nspack pyvarium new my-env\n"
-                "spack -D my-env pyvarium add numpy",
+                before="export LOCAL={home}/local PYVARIUM_CACHE={home}/local\n"
+                "spack pyvarium new my-env\nspack -D my-env pyvarium add numpy\n"
+                "echo 'import numpy' | tee analysis.py > script.py",
             ),
-            Step(
-                CLUSTERS,
-                "./pyvarium-run -e env.tar.gz -- python script.py",
-                before="echo 'import numpy' > script.py",
-            ),
+            # Real jobs, on several nodes, are other tests.
+            Step(CLUSTERS, "sbatch --array=1-64", instead={ARRAY: TASK}),
+            Step(CLUSTERS, "job=$(sbatch", instead={SEND: "job=1", SENT: TASK}),
+            Step(CLUSTERS, "./pyvarium-run -e work.tar.gz -- python script.py"),
             Step(
                 README,
                 "spack -D my-env pyvarium analyze --format poncho",
