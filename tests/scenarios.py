@@ -17,7 +17,7 @@ from typing import Mapping, Sequence, Tuple
 from documents import Block
 
 README, USERS, ADMINS, RECIPES = "README.md", "docs/users.md", "docs/admins.md", "docs/recipes.md"
-WORKFLOW = "docs/workflow.md"
+WORKFLOW, CLUSTERS = "docs/workflow.md", "docs/clusters.md"
 
 #: What documents call what a test has elsewhere; the names in braces are the runner's.
 MAPPED: Mapping[str, str] = {
@@ -121,6 +121,11 @@ END
 tar -czf dist/our-project-1.0.tar.gz our-project-1.0
 """
 
+TASK = './pyvarium-run -e work.tar.gz -u "$LOCAL" -- python3 analysis.py'
+ARRAY = f"sbatch --array=1-64 --wrap '{TASK}'"
+SEND = "job=$(sbatch --parsable --nodes=4 --nodelist='node[1-4]' send.sh)"
+SENT = "sbatch --dependency=afterok:$job --nodelist='node[1-4]' --array=1-64 array.sh"
+
 ALL: Tuple[Scenario, ...] = (
     Scenario(
         "quickstart",
@@ -165,7 +170,7 @@ ALL: Tuple[Scenario, ...] = (
             Step(README, "spack -D my-env pyvarium add ipykernel"),
             Step(
                 README,
-                "spack -D my-env pyvarium analyze",
+                "spack -D my-env pyvarium analyze fit.py",
                 before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
             ),
             Step(
@@ -206,6 +211,29 @@ ALL: Tuple[Scenario, ...] = (
             Step(WORKFLOW, "spack -D my-env pyvarium export renovate"),
         ),
         stubs=NUMPY,
+    ),
+    Scenario(
+        "packs",
+        (
+            Step(
+                CLUSTERS,
+                "spack -D my-env pyvarium pack",
+                before="export LOCAL={home}/local PYVARIUM_CACHE={home}/local\n"
+                "spack pyvarium new my-env\nspack -D my-env pyvarium add numpy\n"
+                "echo 'import numpy' | tee analysis.py > script.py",
+            ),
+            # Real jobs, on several nodes, are other tests.
+            Step(CLUSTERS, "sbatch --array=1-64", instead={ARRAY: TASK}),
+            Step(CLUSTERS, "job=$(sbatch", instead={SEND: "job=1", SENT: TASK}),
+            Step(CLUSTERS, "./pyvarium-run -e work.tar.gz -- python script.py"),
+            Step(
+                README,
+                "spack -D my-env pyvarium analyze --format poncho",
+                before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
+            ),
+        ),
+        stubs=(*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2"),
+        thorough=True,
     ),
     Scenario(
         "on another environment",

@@ -73,6 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
                 "--diff", action="store_true", help="write nothing; show the change"
             )
     _add_analyze(commands)
+    _add_run(commands)
     _add_export(commands)
     return parser
 
@@ -82,6 +83,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser = make_parser()
     arguments = parser.parse_args(argv)
     try:
+        if arguments.command == "run":
+            return _run(arguments)
         libraries.require()
         if arguments.command == "analyze":
             return _print(_analyze(arguments))
@@ -191,6 +194,47 @@ def _analyze(arguments: argparse.Namespace) -> Answer:
     )
     analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
     return findings.written(analyzed, arguments.format, arguments.output)
+
+
+def _add_run(commands: Any) -> None:
+    text = "run a command in an environment, or in a pack of one, in place of this process"
+    run = commands.add_parser("run", help=text, description=text)
+    run.add_argument(
+        "-e",
+        "--environment",
+        type=Path,
+        metavar="FILE|DIR",
+        help="a pack, or the directory of an environment (default: the active one)",
+    )
+    run.add_argument("-u", "--unpack-to", metavar="DIR", help="where packs are unpacked")
+    run.add_argument("-w", "--wait-for-lock", metavar="SECS", help="for another start (300)")
+    run.add_argument("--clean", action="store_true", help="run nothing; remove what is unpacked")
+    run.add_argument("--keep", metavar="N", help="with --clean: keep the newest (default: 0)")
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from . import launch
+
+    command = launch.plain(arguments.words)
+    if arguments.clean == bool(command) or (arguments.keep and not arguments.clean):
+        print("error: run: takes a command, or --clean without one", file=sys.stderr)
+        return 2
+    wish = launch.Wish(
+        arguments.unpack_to, arguments.wait_for_lock, arguments.keep, arguments.clean
+    )
+    chosen = arguments.environment
+    if arguments.clean or (chosen is not None and launch.is_pack(chosen)):
+        return launch.replace_process(launch.runner(wish, chosen, command), os.environ)
+    from .environment import read_environment
+
+    active = os.environ.get("SPACK_ENV", ".")
+    environment = read_environment(Path(active) if chosen is None else chosen)
+    changes = launch.changes_of_views(environment)
+    code = launch.replace_process(command, launch.variables(environment, changes, os.environ))
+    reason = "not found" if code == launch.NOT_FOUND else "cannot be run"
+    print(f"error: {command[0]}: {reason}", file=sys.stderr)
+    return code
 
 
 def _add_export(commands: Any) -> None:

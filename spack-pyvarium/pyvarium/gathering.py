@@ -40,7 +40,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from . import languages, sdists
-from .archives import Archive, ArchiveError, check_zip_member, read_archive
+from .archives import Archive, check_zip_member, read_archive
 from .core_metadata import Metadata, parse_metadata
 from .distributions import headers
 from .errors import FileError, MetadataError, PyvariumError, quoted
@@ -49,6 +49,7 @@ from .index import parse_page, project_url, split_sdist_name
 from .releases import File, Project, Release
 from .sdists import Sdist
 from .selection import Candidate, candidates, select
+from .tarball import ArchiveError
 
 LARGEST_METADATA = 8 * MEBIBYTE
 LARGEST_SDIST = 1024 * MEBIBYTE

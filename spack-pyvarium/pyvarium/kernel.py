@@ -26,7 +26,7 @@ from .distributions import metadata_paths, site_packages
 from .errors import FileError, PyvariumError
 from .files import FileChange
 from .model import Environment
-from .variables import HIDING, Action, Change
+from .variables import Change, layered
 
 FILE = "kernel.json"
 #: The key in ``metadata`` by which we know our own.
@@ -134,12 +134,7 @@ def render(
             f"{environment.path}: has in its path what Jupyter replaces, or the colon that"
             " separates directories in PATH; move it to another directory"
         )
-    everything = [
-        *changes,
-        Change("VIRTUAL_ENV", Action.SET, str(environment.venv)),
-        Change("PATH", Action.PREPEND, str(python.parent)),
-        *(Change(name, Action.UNSET) for name in HIDING),
-    ]
+    everything = layered(changes, environment.venv)
     start = Path(root(), "spack-pyvarium", "templates", "kernel", "start.py")
     program = start.read_text(encoding="utf-8")
     rows = [(one.name, one.action.value, one.value, one.separator) for one in everything]

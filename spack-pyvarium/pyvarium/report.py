@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .lifecycle import Removal
     from .model import Environment
     from .modulegen import ModuleFile
+    from .pack import Plan as PackPlan
+    from .pack_file import Written
     from .recipes import Plan as RecipePlan
     from .scoring import Score, Scored
 
@@ -419,6 +421,53 @@ def kernels(found: Sequence[Kernel], as_json: bool) -> Answer:
         (one.name, one.state.value, str(one.environment), str(one.directory)) for one in found
     ]
     return Answer(_columns(table) if found else "no kernel of ours\n")
+
+
+def announced(environment: Created) -> Sequence[str]:
+    """What an environment is made of, line by line."""
+    lines = [f"{'Warning' if one.fault else 'Skipped'}: {one}" for one in environment.skipped]
+    return [*lines, *render_choices(environment.choices).splitlines()]
+
+
+def packed(
+    path: Path,
+    plan: PackPlan,
+    sizes: Mapping[str, Tuple[int, int]],
+    written: Optional[Written],
+    as_json: bool,
+) -> Answer:
+    """What went into a pack, or would, by its directories."""
+    notes = skipped_notes(plan.skipped)
+    bundled = plan.content.bundled
+    number, size = (sum(column) for column in zip(*sizes.values()))
+    if as_json:
+        return Answer(
+            render_json(
+                {
+                    "bundled": [one.soname for one in bundled],
+                    "directories": {
+                        top: {"bytes": total, "files": count}
+                        for top, (count, total) in sizes.items()
+                    },
+                    "bytes": size,
+                    "files": number,
+                    "id": written and written.pack_id,
+                    "pack": str(path),
+                    "pack-bytes": written and written.size,
+                    "skipped": skipped_as_json(plan.skipped),
+                    "written": written is not None,
+                }
+            )
+        )
+    rows = [
+        (f"{top}/", f"{count} files", f"{total / 1e6:.1f} MB")
+        for top, (count, total) in sizes.items()
+    ]
+    told = f"{number} files of {size / 1e6:.1f} MB, {len(bundled)} libraries from outside of Spack"
+    if written is None:
+        return Answer(f"{_columns(rows)}{path}: would hold {told}\n", notes)
+    told = f"{written.size / 1e6:.1f} MB, {told}"
+    return Answer(f"{_columns(rows)}{path}: {told}\nid {written.pack_id}\n", notes)
 
 
 def exported(

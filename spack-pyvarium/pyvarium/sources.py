@@ -31,6 +31,7 @@ from .lockfile import read_lockfile
 from .model import Skipped
 from .project import Asked, Project, SourceError
 from .requirements import read_requirements
+from .specification import parse_project
 
 __all__ = ["Project", "SourceError", "read_project"]
 
@@ -41,7 +42,7 @@ LoadYaml = Callable[[str], Any]
 _IN_DIRECTORY = "pyproject.toml Pipfile environment.yml environment.yaml requirements.txt".split()
 _KINDS = (
     "a pyproject.toml, a pylock.toml, a Pipfile, an environment.yml, a .txt of requirements,"
-    " a .py or .ipynb,"
+    " a .py or .ipynb, a .json of Poncho's,"
     " a venv, or a directory with one of them or a spack.yaml"
 )
 #: What Pyvarium 0.2 wrote into spack.yaml and is made anew.
@@ -65,6 +66,8 @@ def read_project(path: Path, load_yaml: LoadYaml) -> Project:
         if is_environment(data):
             return parse_environment(data, path, read_text)
         raise SourceError(f"{path}: is neither of Conda nor of Spack; name {_KINDS}")
+    if name.endswith(".json"):
+        return parse_project(read_text(path), str(path), read_text)
     if name.endswith((".txt", ".in")):
         return read_requirements(path, read_text)
     if name.endswith((".py", ".ipynb")) and name != "setup.py" and path.exists():

@@ -16,7 +16,8 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from .archives import ArchiveError, check_zip_member
+from .archives import check_zip_member
+from .tarball import ArchiveError
 
 #: Of one sdist, unpacked.
 _MOST_BYTES = 2 << 30

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Dict, Iterable, Mapping
+from pathlib import Path
+from typing import Dict, Iterable, Mapping, Tuple
 
 #: With these the lower layer, or none of this, would come before the upper one.
 HIDING = ("PYTHONPATH", "PYTHONHOME")
@@ -31,6 +32,16 @@ class Change:
     action: Action
     value: str = ""
     separator: str = ":"
+
+
+def layered(changes: Iterable[Change], venv: Path) -> Tuple[Change, ...]:
+    """What starts a process in both layers: the changes of the lower one, then the upper one's."""
+    return (
+        *changes,
+        Change("VIRTUAL_ENV", Action.SET, str(venv)),
+        Change("PATH", Action.PREPEND, str(venv / "bin")),
+        *(Change(name, Action.UNSET) for name in HIDING),
+    )
 
 
 def apply(changes: Iterable[Change], environ: Mapping[str, str]) -> Dict[str, str]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from fake_index import bzipped, tar, zipped
 from pyvarium import archives
-from pyvarium.archives import Archive, ArchiveError, read_archive
+from pyvarium.archives import Archive, read_archive
+from pyvarium.tarball import ArchiveError
 
 FILES = {"setup.py": "setup()", "src/foo.c": "int x;" * 300, "PKG-INFO": "Name: foo"}
 READ = Archive(

@@ -11,7 +11,7 @@ import pytest
 
 from fake_index import bzipped, tar, zipped
 from pyvarium import unpacking
-from pyvarium.archives import ArchiveError
+from pyvarium.tarball import ArchiveError
 from pyvarium.unpacking import unpack
 
 FILES = {"setup.py": "setup()", "src/foo.c": "int x;"}

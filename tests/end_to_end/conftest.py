@@ -80,6 +80,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--seed", type=int, default=0, metavar="N", help="the seed of the first of them"
     )
+    group = parser.getgroup("engines")
+    group.addoption(
+        "--poncho",
+        type=Path,
+        default=os.environ.get("PYVARIUM_PONCHO"),
+        metavar="CLONE",
+        help="a clone of cooperative-computing-lab/cctools, to run packs by its Poncho (default:"
+        " PYVARIUM_PONCHO, or not at all)",
+    )
     group.addoption("--thorough", action="store_true", help="more of what takes long")
 
 
@@ -185,6 +194,18 @@ def thoroughly(request: pytest.FixtureRequest) -> None:
 def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
     """Makes environments in a directory of the test's own."""
     return NewEnvironment(tmp_path, prepared.recorded)
+
+
+@pytest.fixture(scope="session")
+def packed(prepared: Spack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with one spec, in a file; no test changes it."""
+    root = tmp_path_factory.mktemp("packed")
+    spack = apart(prepared, root)
+    environment = NewEnvironment(root, prepared.recorded)("py-idna@3.4")
+    spack("-D", environment.path, "install")
+    pack = root / "work.tar.gz"
+    spack("-D", environment.path, "pyvarium", "pack", "--slim", "-o", pack)
+    return pack
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,9 @@ def setup_parser(subparser):
         "--from",
         dest="source",
         metavar="FILE",
-        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, a script or notebook,"
-        " a venv, or the directory of an environment of Pyvarium 0.2: take over what it asks for",
+        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, Poncho's JSON, a script or"
+        " notebook, a venv, or the directory of an environment of Pyvarium 0.2: take over what it"
+        " asks for",
     )
     new.add_argument(
         "--on",
@@ -121,6 +122,7 @@ def setup_parser(subparser):
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     _add_analyze(commands)
+    _add_pack(commands)
     activate = _add(commands, "activate", print_activation)
     shells = activate.add_mutually_exclusive_group()
     for shell, text in (
@@ -140,6 +142,7 @@ def setup_parser(subparser):
     _add_export(commands)
     _add_recipes(commands)
     _add_kernels(commands)
+    _add_run(commands)
     modulegen = _add(commands, "modulegen", generate_modules)
     modulegen.add_argument(
         "environments",
@@ -250,6 +253,53 @@ def _add_analyze(commands):
         analyze.add_argument(option, action="append", default=[], metavar=metavar, help=text)
 
 
+def _add_pack(commands):
+    pack = _add(commands, "pack", pack_environment)
+    pack.add_argument(
+        "specification",
+        nargs="?",
+        metavar="SPEC.json|-",
+        help="make the environment of what this asks for, in Poncho's words (default: the active"
+        " one); '-': stdin",
+    )
+    pack.add_argument(
+        "--environment",
+        metavar="DIR",
+        help="with SPEC.json: make it there and keep it (default: a temporary directory)",
+    )
+    _add_jobs(pack)
+    pack.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="file to write; its end tells the format: .tar.zst, .tar.gz, .tgz, .sqfs, .squashfs",
+    )
+    pack.add_argument(
+        "--lower",
+        choices=["full", "reference"],
+        default="full",
+        help="'reference': only .venv travels; view and python are on every machine at their paths",
+    )
+    pack.add_argument("--slim", action="store_true", help="without tests, headers and manuals")
+    pack.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out what has such a name in the pack, as in '*/pandas/tests/*'; repeatable",
+    )
+    pack.add_argument(
+        "--editable", action="store_true", help="also pack what is installed editable, as it is"
+    )
+    for option, text in (
+        ("--force", "pack although 'verify' finds faults"),
+        ("--dry-run", "write nothing; say what would be packed"),
+        ("--json", "print the answer as JSON"),
+    ):
+        pack.add_argument(option, action="store_true", help=text)
+
+
 def _add_export(commands):
     export = _add(commands, "export", export_environment)
     export.add_argument("format", choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
@@ -303,6 +353,38 @@ def _add_kernels(commands):
     _add_place(shown, "look")
     for parser in words.choices.values():
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _add_run(commands):
+    run = _add(commands, "run", run_command)
+    run.add_argument(
+        "-e",
+        "--environment",
+        metavar="FILE|ENV",
+        help="a pack, or a name or directory of an environment (default: the active one)",
+    )
+    run.add_argument(
+        "-u",
+        "--unpack-to",
+        metavar="DIR",
+        help="where the environments of packs are kept (default: $PYVARIUM_CACHE, or"
+        " pyvarium-<uid> in $TMPDIR or /tmp)",
+    )
+    run.add_argument(
+        "-w",
+        "--wait-for-lock",
+        metavar="SECS",
+        help="how long to wait for another start that unpacks it (default: 300)",
+    )
+    run.add_argument(
+        "--clean",
+        action="store_true",
+        help="run nothing; remove what killed starts have left, and environments of packs",
+    )
+    run.add_argument(
+        "--keep", metavar="N", help="with --clean: keep the N newest of them (default: 0)"
+    )
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
 
 
 def _add_place(parser, verb):
@@ -737,6 +819,46 @@ def print_activation(args):
     return _print(commands.activate(environment, Shell(args.shell)))
 
 
+def run_command(args):
+    """Run a command in an environment, or in a pack of one.
+
+      spack -e NAME pyvarium run -- python analysis.py
+      spack pyvarium run -e NAME.tar.zst -- python analysis.py
+
+    With the variables that activating sets, and in place of this process: its exit code is the
+    command's, 127 where there is no such command, 126 where it cannot be run. A pack is unpacked
+    once on a machine; a changed one is another. Where there is no Spack, bin/pyvarium-run in the
+    pack does the same.
+    """
+    from pathlib import Path
+
+    if args.keep and not args.clean:
+        return _usage("run --keep: takes --clean")
+    from pyvarium import launch
+
+    command = launch.plain(args.words)
+    if args.clean == bool(command):
+        return _usage("run: takes a command, or --clean without one")
+    wish = launch.Wish(args.unpack_to, args.wait_for_lock, args.keep, args.clean)
+    pack = Path(args.environment) if args.environment else None
+    if args.clean or (pack is not None and launch.is_pack(pack)):
+        return launch.replace_process(launch.runner(wish, pack, command), os.environ)
+    _require_libraries()
+    from pyvarium import spack_api
+
+    if pack is None:
+        environment = spack_api.require_environment()
+    else:
+        directory = spack_api.environment_directory(args.environment)
+        if not directory.is_dir():
+            return _error("%s: is neither a pack nor an environment" % args.environment)
+        environment = spack_api.read_environment(directory)
+    changes = spack_api.variable_changes(environment.path)
+    code = launch.replace_process(command, launch.variables(environment, changes, os.environ))
+    _say("Error: %s: %s" % (command[0], "not found" if code == 127 else "cannot be run"))
+    return code
+
+
 def install_kernel(args):
     """Make the environment a kernel of Jupyter's.
 
@@ -799,6 +921,91 @@ def show_kernels(args):
     else:
         directories = _kernel_directories()
     return _print(report.kernels(kernel.installed(directories), args.json))
+
+
+def pack_environment(args):
+    """Pack an environment, both layers and python, into one file for other machines.
+
+      spack -e my-env pyvarium pack -o my-env.tar.zst
+      mkdir my-env && tar -xf my-env.tar.zst -C my-env
+      my-env/bin/run_in_env python -c 'import numpy'
+      spack pyvarium pack package.json -o package.tar.gz
+
+    It runs from any directory on any machine of the same architecture with a C library as new as
+    this machine's, as it is: it may be moved, linked to and read-only. Libraries from outside of
+    Spack come along, those of drivers and the C library do not.
+    """
+    if args.specification is not None:
+        return _pack_specification(args)
+    if args.environment is not None:
+        return _usage("pack --environment: takes SPEC.json; choose another one by spack -D DIR")
+    _check_output(args.output)
+    return _pack(args, _environment())
+
+
+def _pack_specification(args):
+    if args.dry_run:
+        return _usage(
+            "pack SPEC.json: has no --dry-run; see 'new --from SPEC.json --skip-install'"
+        )
+    if args.lower == "reference" and not args.environment:
+        return _usage("pack SPEC.json --lower reference: takes --environment, to refer to")
+    from pathlib import Path
+
+    _require_libraries()
+    _check_output(args.output)
+    from pyvarium import authoring, report, spack_api, specified
+
+    kept = Path(os.path.abspath(args.environment)) if args.environment else None
+    wish = specified.read_wish(args.specification, kept, sys.stdin.buffer.read)
+    fetcher = authoring.fetcher(offline=False)
+
+    def announce(created):
+        for line in report.announced(created):
+            _say(line)
+
+    with specified.make(wish, _session(args), fetcher, os.environ, announce) as made:
+        return _pack(args, spack_api.read_environment(made.path), made.extra)
+
+
+def _check_output(output):
+    """Refuse now what would be refused when much is done."""
+    from pathlib import Path
+
+    _require_libraries()
+    from pyvarium import pack_file
+
+    pack_file.format_of(Path(output))
+
+
+def _pack(args, environment, extra=None):
+    from pathlib import Path
+
+    from pyvarium import pack, pack_file, report, spack_api, spack_elf
+
+    path = Path(os.path.abspath(args.output))
+    wish = pack.Wish(
+        slim=args.slim,
+        exclude=tuple(args.exclude),
+        reference=args.lower == "reference",
+        editable=args.editable,
+        force=args.force,
+    )
+    planned = pack.plan(
+        environment,
+        spack_api.defaults(),
+        spack_api.variable_changes(environment.path),
+        wish,
+        spack_elf.parse,
+        extra or pack.Extra(),
+    )
+    written = None
+    if not args.dry_run:
+        workers = max(2, len(os.sched_getaffinity(0)))
+        written = pack_file.write(
+            path, planned.origin, planned.content, workers=workers, report=_say
+        )
+    return _print(report.packed(path, planned, pack.sizes(planned.content), written, args.json))
 
 
 def write_recipes(args):

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Measure packing an environment beside conda-pack: pack.py SPACK ENV CONDA_PACK
+
+In turns, medians of --runs. SPACK is a command that knows ``pyvarium``, ENV the directory of an
+environment, CONDA_PACK the program, in whose venv is ``zstandard``. The environment is packed
+once, and a prefix of Conda's shape is made of what is in that: the same files, in one prefix, and
+recorded in ``conda-meta`` as one package, with each path that conda-pack has to replace named,
+so that it need not look for them. Both use two threads. Seconds of processor time are of the
+command and all that it starts; on a machine with other load these alone can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+#: Where the parts of a pack are in a prefix of Conda's.
+PARTS = {"python": ".", "lower": ".", "lib": "lib"}
+
+
+@dataclass
+class Row:
+    """What was measured of one command, and its file."""
+
+    command: Sequence[str]
+    file: Path
+    seconds: List[float] = field(default_factory=list)
+    processor: List[float] = field(default_factory=list)
+    unpacking: List[float] = field(default_factory=list)
+    sizes: List[int] = field(default_factory=list)
+    files: int = 0
+
+    def measure(self, root: Path) -> None:
+        self.file.unlink(missing_ok=True)
+        before, start = processor_time(), time.perf_counter()
+        subprocess.run(
+            self.command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.seconds.append(time.perf_counter() - start)
+        self.processor.append(processor_time() - before)
+        self.sizes.append(self.file.stat().st_size)
+        target = root / "unpacked"
+        target.mkdir()
+        start = time.perf_counter()
+        subprocess.run(["tar", "-xf", str(self.file), "-C", str(target)], check=True)
+        self.unpacking.append(time.perf_counter() - start)
+        self.files = sum(len(names) for _, _, names in os.walk(target))
+        shutil.rmtree(target)
+
+    def __str__(self) -> str:
+        columns = (self.seconds, self.processor, self.unpacking)
+        figures = "  ".join(f"{statistics.median(column):7.2f}" for column in columns)
+        return f"{figures}  {statistics.median(self.sizes) / 1e6:7.1f}  {self.files:6}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("spack", type=Path, help="a command that knows pyvarium")
+    parser.add_argument("environment", type=Path, help="the directory of an environment")
+    parser.add_argument("conda_pack", type=Path, help="the program conda-pack")
+    parser.add_argument("--runs", type=int, default=3, help="of each (default: 3)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pack.") as directory:
+        root = Path(directory)
+        rows = commands(arguments, root)
+        for _ in range(arguments.runs + 1):
+            for row in rows.values():
+                row.measure(root)
+    print(f"{'':24}  {'seconds':>7}  {'cpu':>7}  {'unpack':>7}  {'MB':>7}  {'files':>6}")
+    for name, row in rows.items():
+        for column in (row.seconds, row.processor, row.unpacking):
+            del column[0]  # It warms the caches.
+        print(f"{name:24}  {row}")
+
+
+def commands(arguments: argparse.Namespace, root: Path) -> Dict[str, Row]:
+    spack = [str(arguments.spack.absolute()), "-D", str(arguments.environment.absolute())]
+    pack = [*spack, "pyvarium", "pack", "-o"]
+    first = root / "first.tar.zst"
+    subprocess.run([*pack, str(first)], check=True, capture_output=True)
+    prefix = conda_prefix(first, root)
+    conda = [str(arguments.conda_pack.absolute()), "-p", str(prefix), "-j", "2", "--force", "-o"]
+    rows = {}
+    for name, words in {"pack": (), "pack --slim": ("--slim",)}.items():
+        file = root / f"{name.replace(' ', '')}.tar.zst"
+        rows[f"{name} .tar.zst"] = Row([*pack, str(file), *words], file)
+    rows["conda-pack .tar.zst"] = Row([*conda, str(root / "c.tar.zst")], root / "c.tar.zst")
+    rows["pack .tar.gz"] = Row([*pack, str(root / "p.tar.gz")], root / "p.tar.gz")
+    rows["conda-pack .tar.gz"] = Row([*conda, str(root / "c.tar.gz")], root / "c.tar.gz")
+    return rows
+
+
+def conda_prefix(pack: Path, root: Path) -> Path:
+    """A prefix with the files of a pack, which conda-pack takes for one of Conda's."""
+    unpacked, prefix = root / "first", root / "prefix"
+    unpacked.mkdir()
+    subprocess.run(["tar", "-xf", str(pack), "-C", str(unpacked)], check=True)
+    for part, below in PARTS.items():
+        shutil.copytree(unpacked / part, prefix / below, symlinks=True, dirs_exist_ok=True)
+    shutil.rmtree(unpacked)
+    paths = []
+    for directory, _, names in sorted(os.walk(prefix)):
+        for name in sorted(names):
+            path = Path(directory, name)
+            entry: Dict[str, object] = {"_path": str(path.relative_to(prefix))}
+            entry["path_type"] = "softlink" if path.is_symlink() else "hardlink"
+            if path.parent == prefix / "bin" and not path.is_symlink():
+                data = path.read_bytes()
+                if data.startswith(b"#!"):
+                    path.write_bytes(b"#!%s/bin/python\n" % os.fsencode(prefix) + data)
+                    entry.update(file_mode="text", prefix_placeholder=str(prefix))
+            paths.append(entry)
+    package = root / "package"  # What a cache of Conda's packages would have.
+    shutil.copytree(prefix, package, symlinks=True, copy_function=os.link)
+    (package / "info").mkdir(exist_ok=True)
+    (package / "info/paths.json").write_text(json.dumps({"paths": paths, "paths_version": 1}))
+    record = {
+        "name": "everything",
+        "version": "1",
+        "files": [str(entry["_path"]) for entry in paths],
+        "link": {"source": str(package), "type": 1},
+        "url": "",
+    }
+    (prefix / "conda-meta").mkdir()
+    (prefix / "conda-meta/everything-1-0.json").write_text(json.dumps(record))
+    (prefix / "conda-meta/history").touch()
+    return prefix
+
+
+def processor_time() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    main()

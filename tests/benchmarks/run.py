@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""What running a command in a pack costs, and what it withstands, side by side with Poncho.
+
+Takes a pack, and the program poncho_package_run of Poncho's source where that is to be compared.
+Starts are measured in turns; processor time says more than wall-clock time on a busy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(CHECKOUT / "spack-pyvarium"), str(CHECKOUT / "tests" / "core")]
+
+from made_packs import RUNNER, made, usual  # noqa: E402
+
+missed: List[str] = []
+Command = List[str]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pack", type=Path, help="as 'spack pyvarium pack' has made it")
+    parser.add_argument("--poncho", type=Path, metavar="FILE", help="poncho_package_run")
+    parser.add_argument("--starts", type=int, default=200, help="warm ones (default: 200)")
+    parser.add_argument("--herd", type=int, default=64, help="cold ones at once (default: 64)")
+    parser.add_argument("--rounds", type=int, default=3, help="of herds (default: 3)")
+    parser.add_argument("--kills", type=int, default=20, help="of unpackers (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments to kill at")
+    arguments = parser.parse_args()
+    pack = arguments.pack.resolve()
+    poncho = arguments.poncho.resolve() if arguments.poncho else None
+    with tempfile.TemporaryDirectory(prefix="run.") as directory:
+        place = Path(directory)
+        warm(pack, poncho, place / "warm", arguments.starts)
+        herds(pack, poncho, place / "herd", arguments.herd, arguments.rounds)
+        changed(poncho, place / "changed")
+        killed(pack, place / "killed", arguments.kills, random.Random(arguments.seed))
+        codes_and_signals(pack, place / "codes")
+        contracts(pack, poncho, place / "contracts")
+    print(f"missed: {', '.join(missed)}" if missed else "no bar was missed")
+    return 3 if missed else 0
+
+
+def ours(pack: Path, directory: Path, *words: str) -> Command:
+    return ["/bin/sh", str(RUNNER), "-e", str(pack), "-u", str(directory), "--", *words]
+
+
+def ponchos(program: Path, pack: Path, directory: Path, *words: str) -> Command:
+    return ["/bin/bash", str(program), "-e", str(pack), "-u", str(directory), "--", *words]
+
+
+def bar(name: str, met: bool, shown: str) -> None:
+    print(f"  {name}: {shown}{'' if met else '   MISSED'}", flush=True)
+    if not met:
+        missed.append(name)
+
+
+def spent() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def timed(command: Command) -> Tuple[float, float]:
+    """Wall-clock and processor seconds of one start."""
+    before, start = spent(), time.perf_counter()
+    process = os.posix_spawn(command[0], command, os.environ)
+    _, status = os.waitpid(process, 0)
+    wall = time.perf_counter() - start
+    if status:
+        sys.exit(f"error: {' '.join(command)}: ended with {status}")
+    return wall, spent() - before
+
+
+def warm(pack: Path, poncho: Optional[Path], place: Path, starts: int) -> None:
+    place.mkdir()
+    print(f"warm start of /bin/true, {starts} of each in turns (ms: median, least, processor)")
+    kinds: Dict[str, Command] = {
+        "bare": ["/bin/true"],
+        "pyvarium-run": ours(pack, place / "ours", "/bin/true"),
+    }
+    timed(kinds["pyvarium-run"])
+    (home,) = (one for one in (place / "ours").iterdir() if not one.name.startswith("."))
+    kinds["run_in_env"] = [str(home / "bin" / "run_in_env"), "/bin/true"]
+    if poncho is not None:
+        kinds["Poncho"] = ponchos(poncho, pack, place / "poncho", "/bin/true")
+        timed(kinds["Poncho"])
+    os.chdir(place)  # Poncho writes into the directory that it is started in.
+    taken: Dict[str, List[Tuple[float, float]]] = {kind: [] for kind in kinds}
+    for _ in range(starts):
+        for kind, command in kinds.items():
+            taken[kind].append(timed(command))
+    os.chdir("/")
+    shown = {}
+    for kind, pairs in taken.items():
+        walls, processors = zip(*pairs)
+        shown[kind] = (statistics.median(walls), min(walls), statistics.mean(processors))
+        print(f"  {kind:<14}" + "".join(f"{1000 * one:8.2f}" for one in shown[kind]))
+    over = [1000 * (a - b) for a, b in zip(shown["pyvarium-run"], shown["bare"])]
+    bar(
+        "overhead of a warm start, at most 3 ms",
+        min(over[1:]) <= 3,
+        f"median {over[0]:.2f}, least {over[1]:.2f}, processor {over[2]:.2f} ms",
+    )
+    strace = shutil.which("strace")
+    if strace is not None:
+        calls = "trace=fork,vfork,clone,clone3,flock,fcntl,mkdir,rename"
+        done = subprocess.run(
+            [strace, "-f", "-e", calls, *kinds["pyvarium-run"]], stderr=subprocess.PIPE, text=True
+        )
+        words = ("fork(", "clone", "flock(", "SETLK", "mkdir(", "rename(")
+        lines = [one for one in done.stderr.splitlines() if any(word in one for word in words)]
+        bar("no lock and no process", not lines, f"{len(lines)} such calls")
+
+
+def herds(pack: Path, poncho: Optional[Path], place: Path, size: int, rounds: int) -> None:
+    place.mkdir()
+    print(f"{size} cold starts at once in one directory (seconds: wall, processor)")
+    log = logging_tar(place / "bin")
+    kinds: Dict[str, Tuple[Callable[[Path], Command], str]] = {
+        "lock on a file": (lambda directory: ours(pack, directory, *ANSWER), "flock"),
+        "lease": (lambda directory: ours(pack, directory, *ANSWER), "lease"),
+    }
+    if poncho is not None:
+        kinds["Poncho"] = (lambda directory: ponchos(poncho, pack, directory, *ANSWER), "")
+    walls: Dict[str, List[float]] = {kind: [] for kind in kinds}
+    for number in range(rounds):
+        for kind, (command, lock) in kinds.items():
+            environ = {**os.environ, "PYVARIUM_LOCK": lock, "PATH": with_first(place / "bin")}
+            log.write_text("")
+            directory = place / f"{kind.split()[0]}{number}"  # Poncho takes no blank in it.
+            wall, processor, right = herd(command(directory), size, environ)
+            walls[kind].append(wall)
+            unpacked = len(log.read_text().splitlines())
+            print(f"  {kind:<16}{wall:7.2f}{processor:7.2f}   {unpacked} unpacked, {right} right")
+            if kind != "Poncho" and (unpacked, right) != (1, size):
+                missed.append(f"a herd with a {kind}")
+            shutil.rmtree(directory)
+    if poncho is not None:
+        for kind in ("lock on a file", "lease"):
+            ratio = statistics.median(walls[kind]) / statistics.median(walls["Poncho"])
+            bar(f"herd with a {kind}, at most 0.5 of Poncho's", ratio <= 0.5, f"{ratio:.2f}")
+
+
+ANSWER = ("sh", "-c", "command -v python3")
+
+
+def with_first(directory: Path) -> str:
+    return f"{directory}{os.pathsep}{os.environ['PATH']}"
+
+
+def logging_tar(directory: Path) -> Path:
+    """Put a tar into a directory that adds a line to a file, which is returned."""
+    directory.mkdir()
+    log = directory / "log"
+    program = directory / "tar"
+    program.write_text(f'#!/bin/sh\necho one >> "{log}"\nexec {shutil.which("tar")} "$@"\n')
+    program.chmod(0o755)
+    return log
+
+
+def herd(command: Command, size: int, environ: Dict[str, str]) -> Tuple[float, float, int]:
+    with tempfile.TemporaryDirectory() as directory:
+        before, start = spent(), time.perf_counter()
+        processes = [
+            subprocess.Popen(
+                command, env=environ, cwd=directory, stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(size)
+        ]
+        answers = [process.communicate()[0] for process in processes]
+        taken = time.perf_counter() - start
+    right = [
+        answer
+        for process, answer in zip(processes, answers)
+        if process.returncode == 0 and answer.endswith("python/bin/python3\n")
+    ]
+    return taken, spent() - before, len(right)
+
+
+def changed(poncho: Optional[Path], place: Path) -> None:
+    place.mkdir()
+    print("a pack that is another one now, under the same name and directory")
+    pack = place / "made.tar.gz"
+    read = ("sh", "-c", 'cat "$PYVARIUM_PACK/data/a"')
+    answers: Dict[str, List[str]] = {"ours": [], "Poncho": []}
+    for text in ("old", "new"):
+        made(*usual(**{"data/a": text})).write(pack)
+        commands = {"ours": ours(pack, place / "ours", *read)}
+        if poncho is not None:
+            commands["Poncho"] = ponchos(poncho, pack, place / "poncho", *read)
+        for kind, command in commands.items():
+            done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE, text=True)
+            answers[kind].append(done.stdout)
+    bar("never the old environment", answers["ours"] == ["old", "new"], str(answers["ours"]))
+    if poncho is not None:
+        print(f"  Poncho: {answers['Poncho']}")
+
+
+def killed(pack: Path, place: Path, kills: int, moments: random.Random) -> None:
+    place.mkdir()
+    print(f"the unpacker is killed (-9) at {kills} random moments, alone or with all it started")
+    start = time.perf_counter()
+    subprocess.run(ours(pack, place / "whole", "true"), check=True)
+    whole = time.perf_counter() - start
+    for lock in ("flock", "lease"):
+        environ = {**os.environ, "PYVARIUM_LOCK": lock}
+        waits = []
+        for number in range(kills):
+            directory = place / f"{lock}{number}"
+            process = subprocess.Popen(
+                ours(pack, directory, "true"),
+                env=environ,
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            time.sleep(moments.uniform(0, whole))
+            if number % 2:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+            start = time.perf_counter()
+            done = subprocess.run(
+                ours(pack, directory, *ANSWER), env=environ, stdout=subprocess.PIPE, text=True
+            )
+            waits.append(time.perf_counter() - start)
+            process.wait()
+            if done.returncode or not done.stdout.endswith("python/bin/python3\n"):
+                missed.append(f"a start after a kill ({lock}, {number})")
+            shutil.rmtree(directory, ignore_errors=True)
+        print(
+            f"  {lock}: the next start takes {statistics.median(waits):.2f} s, at most"
+            f" {max(waits):.2f} s; unhindered {whole:.2f} s"
+        )
+
+
+def codes_and_signals(pack: Path, place: Path) -> None:
+    place.mkdir()
+    print("exit codes and signals")
+    for words, code in (
+        (("true",), 0),
+        (("sh", "-c", "exit 42"), 42),
+        (("sh", "-c", "kill -9 $$"), -9),
+        (("no-such-program",), 127),
+        (("/etc/passwd",), 126),
+    ):
+        done = subprocess.run(ours(pack, place / "ours", *words), stderr=subprocess.DEVNULL)
+        bar(" ".join(words), done.returncode == code, str(done.returncode))
+    program = 'trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.01; done'
+    with subprocess.Popen(
+        ours(pack, place / "ours", "sh", "-c", program), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        answer = process.stdout.read()
+    bar("SIGTERM", (answer, process.returncode) == ("got it\n", 9), repr(answer))
+
+
+def contracts(pack: Path, poncho: Optional[Path], place: Path) -> None:
+    place.mkdir()
+    print("the pack as it is, with what others start")
+    question = ("python3", "-c", "import sys; print(sys.prefix)")
+    if poncho is not None:
+        done = subprocess.run(
+            ponchos(poncho, pack, place / "poncho", *question),
+            cwd=place,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        bar("poncho_package_run", done.stdout == f"{place}/poncho/python\n", done.stdout.strip())
+    # As TaskVine has it: the name does not tell the format; what is unpacked is moved and linked.
+    (place / "input").symlink_to(pack)
+    script = (
+        "mkdir output && tar xf input -C output && output/bin/run_in_env"
+        " && mkdir -p cache/one task && mv output cache/one/env && ln -s ../cache/one/env task/env"
+        ' && cd task && env/bin/run_in_env "$@"'
+    )
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *question], cwd=place, stdout=subprocess.PIPE, text=True
+    )
+    shown = done.stdout.strip()
+    bar("TaskVine's sequence", shown.endswith("/env/python"), shown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
