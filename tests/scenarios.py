@@ -17,6 +17,7 @@ from typing import Mapping, Sequence, Tuple
 from documents import Block
 
 README, USERS, ADMINS, RECIPES = "README.md", "docs/users.md", "docs/admins.md", "docs/recipes.md"
+WORKFLOW = "docs/workflow.md"
 
 #: What documents call what a test has elsewhere; the names in braces are the runner's.
 MAPPED: Mapping[str, str] = {
@@ -194,6 +195,27 @@ ALL: Tuple[Scenario, ...] = (
                 README,
                 "spack -D my-env add py-numpy",
                 before="spack pyvarium new my-env",
+            ),
+        ),
+        stubs=NUMPY,
+    ),
+    Scenario(
+        "exports",
+        (
+            Step(
+                README,
+                "spack -D my-env pyvarium export requirements",
+                before="spack pyvarium new my-env && spack -D my-env pyvarium add numpy rich",
+            ),
+            Step(
+                WORKFLOW,
+                "spack -D my-env pyvarium export requirements",
+                before="rm -f requirements.txt",
+            ),
+            Step(
+                WORKFLOW,
+                "spack -D my-env pyvarium export renovate",
+                before="mkdir -p .github",
             ),
         ),
         stubs=NUMPY,

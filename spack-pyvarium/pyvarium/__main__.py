@@ -18,6 +18,12 @@ from .errors import PyvariumError
 if TYPE_CHECKING:
     from .report import Answer
 
+#: What can be exported from files; more with Spack's recipes.
+FORMATS = (
+    *("requirements", "constraints", "pylock", "conda", "poncho", "cyclonedx"),
+    *("renovate", "dependabot"),
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
@@ -48,16 +54,22 @@ def make_parser() -> argparse.ArgumentParser:
                 "--diff", action="store_true", help="write nothing; show the change"
             )
     _add_analyze(commands)
+    _add_export(commands)
     return parser
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
     try:
         libraries.require()
         if arguments.command == "analyze":
             return _print(_analyze(arguments))
+        if arguments.command == "export":
+            if arguments.output in (None, "-") and (arguments.check or arguments.json):
+                parser.error("export: --check and --json are about a file; name it by '-o FILE'")
+            return _print(_export(arguments))
         from . import commands as answers
         from .classic import is_venv
         from .environment import read_environment
@@ -136,6 +148,49 @@ def _analyze(arguments: argparse.Namespace) -> Answer:
     )
     analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
     return findings.written(analyzed, arguments.format, arguments.output)
+
+
+def _add_export(commands: Any) -> None:
+    text = "write both layers in the format of another tool"
+    export = commands.add_parser("export", help=text, description=text)
+    export.add_argument(
+        "format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=", ".join(FORMATS),
+    )
+    export.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
+    export.add_argument("-o", "--output", metavar="FILE|-", help="file to write (default: '-')")
+    for option, text in (
+        ("--group", "also what this dependency group has in the lock"),
+        ("--extra", "also what this extra of the project has in the lock"),
+    ):
+        export.add_argument(option, action="append", default=[], metavar="NAME", help=text)
+    hashes = export.add_mutually_exclusive_group()
+    hashes.add_argument("--hashes", action="store_true", default=None, help="also in constraints")
+    hashes.add_argument("--no-hashes", dest="hashes", action="store_false", help="none")
+    export.add_argument(
+        "--check", action="store_true", help="exit 3 if FILE is not as it would be"
+    )
+    export.add_argument("--force", action="store_true", help="replace a file of your own")
+    export.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def _export(arguments: argparse.Namespace) -> Answer:
+    from . import commands
+    from .environment import read_environment
+    from .exports import Wish
+
+    wish = Wish(arguments.format, tuple(arguments.group), tuple(arguments.extra), arguments.hashes)
+    return commands.export(
+        read_environment(arguments.directory),
+        None,
+        wish,
+        output=arguments.output,
+        check=arguments.check,
+        force=arguments.force,
+        as_json=arguments.json,
+    )
 
 
 def _print(answer: Answer) -> int:

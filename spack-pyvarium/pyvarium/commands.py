@@ -6,23 +6,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Tuple
 
 from . import report
 from .activation import Shell, render_source
 from .errors import FileError, PyvariumError, StaleViewError
-from .files import read_optional
+from .files import FileChange, read_optional
 from .layer import installed_distributions
 from .lockfile import read_lockfile
-from .model import Environment, Inventory
+from .model import Environment, Inventory, Mode, Skipped
 from .provided import provided_distributions
 from .report import Answer
 from .settings import Defaults
 from .sync import plan, stale_by_digest
 from .sync import sync as write_plan
+
+if TYPE_CHECKING:
+    from .exports import Contents, Wish
 
 
 def sync(
@@ -90,6 +94,76 @@ def verify_venv(path: Path, environ: Mapping[str, str], *, fix: bool, as_json: b
     else:
         text = report.render_faults(faults, ()) or f"{path}: no fault\n"
     return Answer(text, (), report.DIFFERS if faults else report.OK)
+
+
+def export(
+    environment: Environment,
+    defaults: Optional[Defaults],
+    wish: Wish,
+    recipe_of: Optional[Callable[[str], Optional[str]]] = None,
+    *,
+    output: Optional[str] = None,
+    check: bool = False,
+    force: bool = False,
+    as_json: bool = False,
+) -> Answer:
+    """Write both layers in the format of another tool, or print it."""
+    from . import exports
+
+    contents = exports.read_contents(environment, defaults, wish)
+    path = None if output in (None, "-") else Path(str(output))
+    directory = Path(os.path.abspath(path)).parent if path else environment.path
+    text, skipped = _exported(contents, wish, directory, recipe_of)
+    notes = report.skipped_notes((*contents.skipped, *skipped))
+    if path is None:
+        return Answer(text, notes)
+    # To a configuration of a bot one adds one's own.
+    sure = wish.format not in ("dependabot", "renovate")
+    if check:
+        change = FileChange(path, read_optional(path), text.encode("utf-8"))
+    else:
+        change = exports.change(path, text, force=force, sure=sure)
+        change.write()
+    return report.exported(
+        contents, change, (*contents.skipped, *skipped), check=check, as_json=as_json
+    )
+
+
+def _exported(
+    contents: Contents,
+    wish: Wish,
+    directory: Path,
+    recipe_of: Optional[Callable[[str], Optional[str]]],
+) -> Tuple[str, Tuple[Skipped, ...]]:
+    """The text of an export that will lie in a directory, and what is not in it."""
+    from . import bom, exports, updaters
+
+    names = [one.name for one in contents.provided]
+    if wish.format == "requirements":
+        # Whoever has no Spack can do nothing with the hashes of its wheels.
+        hashes = contents.mode is Mode.PORTABLE if wish.hashes is None else wish.hashes
+        return exports.render_requirements(contents, hashes=hashes), ()
+    if wish.format == "constraints":
+        return exports.render_constraints(contents, hashes=bool(wish.hashes)), ()
+    if wish.format == "pylock":
+        contents = exports.with_urls(contents, exports.index_files(contents.environment))
+        return exports.render_pylock(contents, directory)
+    if wish.format == "conda":
+        return exports.render_conda(contents)
+    if wish.format == "poncho":
+        return exports.render_poncho(contents), ()
+    if wish.format == "cyclonedx":
+        return bom.render_cyclonedx(contents), ()
+    if wish.format == "renovate":
+        return updaters.render_renovate(names), ()
+    if wish.format == "dependabot":
+        below = updaters.directory_of(contents.environment.path)
+        return updaters.render_dependabot(names, contents.backend, below), ()
+    if recipe_of is None:
+        raise PyvariumError(
+            f"export {wish.format}: needs Spack's recipes; run 'spack pyvarium export'"
+        )
+    return exports.render_packages(contents, recipe_of)
 
 
 def activate(environment: Environment, shell: Shell) -> Answer:

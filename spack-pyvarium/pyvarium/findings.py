@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from . import report
 from .analysis import Analysis, Found, Origin, Sighting, requirements
 from .report import ERROR, OK, Answer, to_file
 
@@ -120,18 +121,8 @@ def render_requirements(analysis: Analysis) -> str:
 
 
 def render_poncho(analysis: Analysis) -> str:
-    """Poncho's specification, which passes over ``spack``: so all is asked of pip as well.
-
-    https://cctools.readthedocs.io/en/latest/poncho/ ; without the name and prefix of the machine.
-    """
-    value = {
-        "conda": {
-            "channels": ["conda-forge"],
-            "dependencies": [f"python={analysis.python}", {"pip": list(requirements(analysis))}],
-        },
-        "spack": list(_specs(analysis)),
-    }
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+    """Poncho's specification of what is wanted."""
+    return report.render_poncho(analysis.python, requirements(analysis), _specs(analysis))
 
 
 def _specs(analysis: Analysis) -> Tuple[str, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .checking import Finding
     from .choice import Choice
     from .creation import Created
+    from .exports import Contents
     from .kernel import Kernel
     from .lifecycle import Removal
     from .model import Environment
@@ -149,6 +150,29 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 
 def render_json(value: Dict[str, Any]) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def render_poncho(
+    python: Optional[str],
+    requirements: Sequence[str],
+    specs: Sequence[str],
+    made_by: Optional[str] = None,
+) -> str:
+    """Poncho's specification, which passes over what it does not know: so all is asked of pip.
+
+    https://cctools.readthedocs.io/en/latest/poncho/ ; without the name and prefix of the machine.
+    """
+    value: Dict[str, Any] = {
+        "conda": {
+            "channels": ["conda-forge"],
+            "dependencies": [
+                f"python={python}" if python else "python",
+                {"pip": list(requirements)},
+            ],
+        },
+        "spack": list(specs),
+    }
+    return render_json({**value, "made-by": made_by} if made_by else value)
 
 
 def plan_as_json(plan: Plan, written: bool) -> Dict[str, Any]:
@@ -372,6 +396,35 @@ def kernels(found: Sequence[Kernel], as_json: bool) -> Answer:
         (one.name, one.state.value, str(one.environment), str(one.directory)) for one in found
     ]
     return Answer(_columns(table) if found else "no kernel of ours\n")
+
+
+def exported(
+    contents: Contents,
+    change: FileChange,
+    skipped: Sequence[Skipped],
+    *,
+    check: bool,
+    as_json: bool,
+) -> Answer:
+    """The answer of an export to a file."""
+    code = DIFFERS if check and change else OK
+    if as_json:
+        value = {
+            "file": str(change.path),
+            "in-step": not change,
+            "origin": contents.origin,
+            "provided": {one.name: one.version for one in contents.provided},
+            "python": contents.python,
+            "skipped": skipped_as_json(skipped),
+            "upper": {one.name: one.version for one in contents.upper},
+            "written": bool(change) and not check,
+        }
+        return Answer(render_json(value), (), code)
+    said = "written"
+    if check:
+        said = "differs; export it again"
+    text = f"{change.path}: {said if change else 'is up to date'}\n"
+    return Answer(text, skipped_notes(skipped), code)
 
 
 def module_files(

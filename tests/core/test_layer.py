@@ -721,6 +721,7 @@ def test_pip_may_note_where_a_shim_comes_from(venv_site: Site) -> None:
     environment = venv_site.finish()
     settings = "[tool.pyvarium]\nbackend = '{}'\n"
     environment.pyproject.write_text(settings.format("pip"))
+    (site_packages(environment) / "pip").mkdir()  # Else it is brought, which takes seconds.
     sync(environment)
     [wheel] = environment.wheels.iterdir()
     direct_url = site_packages(environment) / "a-1.dist-info" / "direct_url.json"

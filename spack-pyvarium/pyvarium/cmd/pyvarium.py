@@ -30,6 +30,10 @@ EXAMPLES = """\
 """
 
 BACKENDS = ("uv", "poetry", "pdm", "pip")
+FORMATS = (
+    *("requirements", "constraints", "pylock", "conda", "poncho", "cyclonedx"),
+    *("packages", "renovate", "dependabot"),
+)
 
 #: Where this command runs without a registration, the core is beside it.
 EXTENSION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -133,6 +137,7 @@ def setup_parser(subparser):
             help="print the line for " + text,
         )
 
+    _add_export(commands)
     _add_recipes(commands)
     _add_kernels(commands)
     modulegen = _add(commands, "modulegen", generate_modules)
@@ -243,6 +248,26 @@ def _add_analyze(commands):
         ("--extra-pkg", "NAME", "a requirement besides"),
     ):
         analyze.add_argument(option, action="append", default=[], metavar=metavar, help=text)
+
+
+def _add_export(commands):
+    export = _add(commands, "export", export_environment)
+    export.add_argument("format", choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
+    export.add_argument("-o", "--output", metavar="FILE|-", help="file to write (default: '-')")
+    for option, text in (
+        ("--group", "also what this dependency group has in the lock"),
+        ("--extra", "also what this extra of the project has in the lock"),
+    ):
+        export.add_argument(option, action="append", default=[], metavar="NAME", help=text)
+    hashes = export.add_mutually_exclusive_group()
+    hashes.add_argument("--hashes", action="store_true", default=None, help="also in constraints")
+    hashes.add_argument("--no-hashes", dest="hashes", action="store_false", help="none")
+    for option, text in (
+        ("--check", "write nothing; exit 3 if FILE is not as it would be"),
+        ("--force", "replace a file of your own"),
+        ("--json", "print what was done as JSON"),
+    ):
+        export.add_argument(option, action="store_true", help=text)
 
 
 KERNELS = """Make environments kernels of Jupyter's, list and remove them.
@@ -621,6 +646,45 @@ def verify_environment(args):
         environment, spack_api.defaults(), os.environ, fix=args.fix, as_json=args.json
     )
     return _print(answer)
+
+
+def export_environment(args):
+    """Write both layers of an environment in the format of another tool.
+
+      requirements  exact requirements for pip and uv, with the hashes that the lock has
+      constraints   the same of all groups, without build tools; hashes only with --hashes
+      pylock        pylock.toml (PEP 751); what Spack provides as its wheels without code
+      conda         environment.yml: of conda-forge what Spack provides, of pip the rest
+      poncho        Poncho's JSON
+      cyclonedx     a bill of materials, with licences, of all specs and distributions
+      packages      packages.yaml with what is installed in .venv as externals of Spack's
+      renovate      a rule for Renovate to leave alone what Spack provides
+      dependabot    the same for Dependabot
+
+    What is on top is read from the lock of uv, Poetry or PDM, for this python and platform, or
+    where there is none from .venv. A file that was not exported is replaced only by --force.
+
+      spack -D my-env pyvarium export requirements -o requirements.txt
+      spack -D my-env pyvarium export requirements -o requirements.txt --check
+    """
+    if args.output in (None, "-") and (args.check or args.json):
+        return _usage("export: --check and --json are about a file; name it by '-o FILE'")
+    environment = _environment()
+    from pyvarium import commands, spack_api, spack_recipes
+    from pyvarium.exports import Wish
+
+    return _print(
+        commands.export(
+            environment,
+            spack_api.defaults(),
+            Wish(args.format, tuple(args.group), tuple(args.extra), args.hashes),
+            spack_recipes.name_of,
+            output=args.output,
+            check=args.check,
+            force=args.force,
+            as_json=args.json,
+        )
+    )
 
 
 def analyze_imports(args):
