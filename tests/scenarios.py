@@ -78,6 +78,7 @@ def block_of(step: Step, sessions: Sequence[Block]) -> Block:
 
 
 NUMPY = ("py-numpy@2.1.3", "py-mpi4py@4.0.1")
+FITTING = (*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2")
 FIT = """\
 cat > fit.py <<'END'
 import numpy
@@ -87,6 +88,7 @@ def settings():
 END
 """
 
+PIP = "~/venvs/analysis/bin/pip install --quiet -r requirements.txt"
 USE = "module use ~/spack/share/spack/lmod/linux-debian12-x86_64/Core"
 TOOLS = "spack -D tools add pyvarium-poetry pyvarium-uv"
 TOOL = 'spack pyvarium config tools.poetry "$PWD/tools/.spack-env/view/bin/poetry"'
@@ -175,7 +177,7 @@ ALL: Tuple[Scenario, ...] = (
                 instead={USE: "module use ~/modules/lmod/*/Core"},
             ),
         ),
-        stubs=(*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2"),
+        stubs=FITTING,
         needs=("/etc/profile.d/lmod.sh",),
     ),
     Scenario(
@@ -196,6 +198,44 @@ ALL: Tuple[Scenario, ...] = (
                 "spack -D my-env add py-numpy",
                 before="spack pyvarium new my-env",
             ),
+        ),
+        stubs=NUMPY,
+    ),
+    Scenario(
+        "a user's guide",
+        (
+            Step(USERS, "spack pyvarium new my-env"),
+            Step(USERS, "spack -D my-env pyvarium add --dry-run"),
+            Step(USERS, "cd my-env"),
+            Step(USERS, "spack -D my-env concretize --force", before="cd {home}"),
+            Step(
+                USERS,
+                "spack -D analysis pyvarium install",
+                before="mkdir analysis && cp my-env/spack.* my-env/pyproject.toml my-env/uv.lock"
+                " analysis",
+            ),
+            Step(USERS, "spack -D my-env pyvarium analyze", before=FIT),
+            Step(USERS, "spack -D my-env pyvarium add ipykernel"),
+            Step(USERS, "spack pyvarium modulegen"),
+            Step(USERS, "spack -D my-env pyvarium status"),
+            Step(USERS, "source <("),
+        ),
+        stubs=FITTING,
+    ),
+    Scenario(
+        "a venv made by hand",
+        (
+            Step(
+                USERS,
+                "/site/environments",
+                before="spack pyvarium new --backend pip environments/python-2026\n"
+                "spack -D environments/python-2026 pyvarium add numpy\n"
+                "printf 'rich\\nxarray\\n' > requirements.txt",
+                # The machine's python may have a numpy too, which pip would be content with.
+                instead={PIP: f"{PIP} --ignore-installed"},
+                codes={"spack pyvarium verify ~/venvs/analysis": 3},
+            ),
+            Step(USERS, "spack pyvarium new analysis --from"),
         ),
         stubs=NUMPY,
     ),

@@ -188,7 +188,7 @@ def _unseen(venv: Venv) -> Tuple[Provided, ...]:
         for directory in _of_python(place, venv.python)
         if os.path.realpath(directory) not in looked
     ]
-    seen = {one.name for one in installed_in((*venv.below, *venv.before))}
+    seen = {one.name for one in provided_in((*venv.below, *venv.before))}
     return tuple(one for one in provided_in(directories) if one.name not in seen)
 
 

@@ -125,6 +125,15 @@ def test_it_does_not_see_the_view(made: Classic, tmp_path: Path, system: bool) -
     ]
 
 
+def test_another_one_of_the_name_is_not_spacks(made: Classic, tmp_path: Path) -> None:
+    """As where the system's python has a numpy, too."""
+    base = Classic(tmp_path / "python", made.site)
+    base.library.mkdir(parents=True)
+    base.install("numpy", "1.26.4")
+    made.configure(base.path, command=made.site.view)
+    assert [code for code, _, _ in made.faults()] == [Code.DETACHED]
+
+
 def test_modules_that_set_pythonpath(made: Classic, tmp_path: Path) -> None:
     made.configure(tmp_path / "python")
     numpy = made.install("numpy", "2.4.0")
