@@ -40,12 +40,31 @@ def make_parser() -> argparse.ArgumentParser:
         ("verify", "find what is wrong with the environment, each fault under a code"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
-        command.add_argument("--json", action="store_true", help="print the answer as JSON")
+        several = name in ("check", "sync")
+        command.add_argument(
+            "paths" if several else "directory",
+            nargs="*" if several else "?",
+            type=Path,
+            default=[Path(".")] if several else Path("."),
+            metavar="DIR",
+            help="environment; of a file its directory, if that has both halves of one"
+            if several
+            else "environment (default: this directory)",
+        )
+        form = command.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print the answer as JSON")
+        if name in ("check", "verify"):
+            form.add_argument(
+                "--github", action="store_true", help="annotate what is wrong, as GitHub reads it"
+            )
         if name == "status":
             command.add_argument("--html", action="store_true", help="write a page for a browser")
             command.add_argument(
                 "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+            )
+        if name == "check":
+            command.add_argument(
+                "--by-digest", action="store_true", help="compare only what is committed"
             )
         if name == "verify":
             command.add_argument("--fix", action="store_true", help="repair what can be repaired")
@@ -70,7 +89,12 @@ def main(argv: Optional[List[str]] = None) -> int:
             if arguments.output in (None, "-") and (arguments.check or arguments.json):
                 parser.error("export: --check and --json are about a file; name it by '-o FILE'")
             return _print(_export(arguments))
+        if arguments.command in ("check", "sync"):
+            if arguments.json and len(arguments.paths) > 1:
+                parser.error(f"{arguments.command} --json: takes one directory")
+            return _in_step(arguments)
         from . import commands as answers
+        from . import report
         from .classic import is_venv
         from .environment import read_environment
 
@@ -80,24 +104,43 @@ def main(argv: Optional[List[str]] = None) -> int:
         environment = read_environment(arguments.directory)
         if arguments.command == "status" and arguments.html:
             now = datetime.now(timezone.utc)
-            answer = answers.status_page(environment, None, {}, now=now, output=arguments.output)
-        elif arguments.command == "status":
-            answer = answers.status(environment, as_json=arguments.json)
-        elif arguments.command == "verify":
-            # PYTHONPATH may be how this very program is found.
-            answer = answers.verify(environment, fix=arguments.fix, as_json=arguments.json)
-        else:
-            answer = answers.sync(
-                environment,
+            return _print(
+                answers.status_page(environment, None, {}, now=now, output=arguments.output)
+            )
+        if arguments.command == "status":
+            return _print(answers.status(environment, as_json=arguments.json))
+        # PYTHONPATH may be how this very program is found.
+        answer = answers.verify(environment, fix=arguments.fix, as_json=arguments.json)
+        if arguments.github:
+            answer = report.annotated(answer, environment.pyproject, Path.cwd())
+        return _print(answer)
+    except PyvariumError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _in_step(arguments: argparse.Namespace) -> int:
+    """Check or sync each environment, whatever is wrong with another."""
+    from . import commands, report
+    from .environment import named_by, read_environment
+
+    codes = [report.OK]
+    for directory in named_by(arguments.paths):
+        try:
+            answer = commands.sync(
+                read_environment(directory),
                 check=arguments.command == "check",
+                by_digest=getattr(arguments, "by_digest", False),
                 diff=getattr(arguments, "diff", False),
                 dry_run=False,
                 as_json=arguments.json,
             )
-    except PyvariumError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return _print(answer)
+        except PyvariumError as error:
+            answer = report.Answer("", (f"error: {error}",), report.ERROR)
+        if getattr(arguments, "github", False):
+            answer = report.annotated(answer, directory / "pyproject.toml", Path.cwd())
+        codes.append(_print(answer))
+    return report.ERROR if report.ERROR in codes else max(codes)
 
 
 def _add_analyze(commands: Any) -> None:

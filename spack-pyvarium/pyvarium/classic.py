@@ -124,10 +124,10 @@ def provided_in(directories: Sequence[Path]) -> Tuple[Provided, ...]:
     return tuple(found.values())
 
 
-def _spec_of(prefix: Path) -> Optional[Tuple[str, str, str]]:
+def _spec_of(prefix: str) -> Optional[Tuple[str, str, str]]:
     """Name, version and DAG hash by what Spack wrote into a prefix."""
     try:
-        data = json.loads((prefix / ".spack" / "spec.json").read_text(encoding="utf-8"))
+        data = json.loads(Path(prefix, ".spack", "spec.json").read_text(encoding="utf-8"))
         node = data["spec"]["nodes"][0]
         return str(node["name"]), str(node.get("version", "")), str(node["hash"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):

@@ -1,7 +1,10 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""The commands as functions from an environment to an answer, for ``spack`` and ``python -m``."""
+"""The commands as functions from an environment to an answer, for ``spack`` and ``python -m``.
+
+Each imports what it alone needs: to import all of it takes longer than most checks.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Tuple
 
 from . import report
-from .activation import Shell, render_source
 from .errors import FileError, PyvariumError, StaleViewError
 from .files import FileChange, read_optional
-from .layer import installed_distributions
-from .lockfile import read_lockfile
 from .model import Environment, Inventory, Mode, Skipped
-from .provided import provided_distributions
 from .report import Answer
 from .settings import Defaults
-from .sync import plan, stale_by_digest
-from .sync import sync as write_plan
 
 if TYPE_CHECKING:
+    from .activation import Shell
     from .exports import Contents, Wish
 
 
@@ -37,10 +35,17 @@ def sync(
     diff: bool,
     dry_run: bool,
     as_json: bool,
+    by_digest: bool = False,
 ) -> Answer:
-    """Sync, or with any of the first three only show what a sync would do."""
-    if check and environment.views is None:
+    """Sync, or with any of the first three only show what a sync would do.
+
+    A check ``by_digest`` looks at no view, as one where there is none.
+    """
+    if check and (by_digest or environment.views is None):
         return _check_by_digest(environment, as_json)
+    from .sync import plan
+    from .sync import sync as write_plan
+
     written = not (check or diff or dry_run)
     changes = (write_plan if written else plan)(environment, defaults)
     faults = [one for one in changes.skipped if one.fault]
@@ -79,20 +84,6 @@ def verify(
         text = report.render_json(report.faults_as_json(faults, fixed))
     else:
         text = report.render_faults(faults, fixed) or f"{environment.path}: no fault\n"
-    return Answer(text, (), report.DIFFERS if faults else report.OK)
-
-
-def verify_venv(path: Path, environ: Mapping[str, str], *, fix: bool, as_json: bool) -> Answer:
-    """List what is wrong with a venv that somebody made by hand."""
-    from . import classic
-
-    if fix:
-        raise FileError(f"{path}: is no environment, and is not changed; leave out --fix")
-    faults = classic.verify(classic.read_venv(path, environ))
-    if as_json:
-        text = report.render_json(report.faults_as_json(faults, ()))
-    else:
-        text = report.render_faults(faults, ()) or f"{path}: no fault\n"
     return Answer(text, (), report.DIFFERS if faults else report.OK)
 
 
@@ -166,8 +157,24 @@ def _exported(
     return exports.render_packages(contents, recipe_of)
 
 
+def verify_venv(path: Path, environ: Mapping[str, str], *, fix: bool, as_json: bool) -> Answer:
+    """List what is wrong with a venv that somebody made by hand."""
+    from . import classic
+
+    if fix:
+        raise FileError(f"{path}: is no environment, and is not changed; leave out --fix")
+    faults = classic.verify(classic.read_venv(path, environ))
+    if as_json:
+        text = report.render_json(report.faults_as_json(faults, ()))
+    else:
+        text = report.render_faults(faults, ()) or f"{path}: no fault\n"
+    return Answer(text, (), report.DIFFERS if faults else report.OK)
+
+
 def activate(environment: Environment, shell: Shell) -> Answer:
     """The line to evaluate in a shell."""
+    from .activation import render_source
+
     file = environment.path / shell.file
     if not file.exists():
         raise FileError(f"{file}: does not exist; run 'spack pyvarium sync'")
@@ -176,6 +183,10 @@ def activate(environment: Environment, shell: Shell) -> Answer:
 
 def status(environment: Environment, *, as_json: bool) -> Answer:
     """List what Spack provides, and what stands in the environment's ``.venv`` on top of it."""
+    from .layer import installed_distributions
+    from .lockfile import read_lockfile
+    from .provided import provided_distributions
+
     inventory = provided_distributions(environment, read_lockfile(environment.lockfile))
     upper, unread = installed_distributions(environment)
     notes = [*report.skipped_notes(inventory.skipped), *(f"Error: {error}" for error in unread)]
@@ -198,6 +209,10 @@ def status_page(
     """
     from . import page
     from . import verify as checks
+    from .layer import installed_distributions
+    from .lockfile import read_lockfile
+    from .provided import provided_distributions
+    from .sync import plan
 
     inventory = Inventory((), (), None)
     facts: Dict[str, Optional[str]] = {}
@@ -228,6 +243,8 @@ def status_page(
 
 
 def _check_by_digest(environment: Environment, as_json: bool) -> Answer:
+    from .digests import stale_by_digest
+
     difference = stale_by_digest(environment)
     if as_json:
         answer = {
@@ -238,5 +255,6 @@ def _check_by_digest(environment: Environment, as_json: bool) -> Answer:
         }
         text = report.render_json(answer)
     else:
-        text = f"{environment.pyproject}: {difference or 'in step'} (by digest: no view here)\n"
+        how = "by digest: no view here" if environment.views is None else "by digest"
+        text = f"{environment.pyproject}: {difference or 'in step'} ({how})\n"
     return Answer(text, (), report.DIFFERS if difference else report.OK)

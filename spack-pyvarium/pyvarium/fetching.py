@@ -289,6 +289,11 @@ class Stream(io.RawIOBase):
             self._response.close()
             raise self._too_large()
 
+    @property
+    def left(self) -> int:
+        """How many bytes are still to come; 0 where that is not known."""
+        return max((self._size or 0) - self._position, 0)
+
     def readable(self) -> bool:
         return True
 

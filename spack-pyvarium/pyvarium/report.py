@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -55,6 +57,27 @@ def to_file(answer: Answer, output: Optional[str]) -> Answer:
         raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
     change = FileChange(path, read_optional(path), answer.text.encode("utf-8"))
     return replace(answer, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
+
+
+def annotated(answer: Answer, file: Path, directory: Path) -> Answer:
+    """Say what is wrong in the words by which GitHub shows it at a file.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    if answer.code == OK:
+        return answer
+    wrong = [*answer.text.splitlines(), *(one for one in answer.notes if "rror: " in one)]
+    path = str(file)
+    with contextlib.suppress(ValueError):
+        path = str(Path(os.path.abspath(file)).relative_to(directory))
+    escaped = _github(path).replace(":", "%3A").replace(",", "%2C")
+    lines = [f"::error file={escaped}::{_github(one)}\n" for one in wrong]
+    notes = tuple(one for one in answer.notes if one not in wrong)
+    return Answer("".join(lines), notes, answer.code)
+
+
+def _github(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def render_table(values: Mapping[str, Any]) -> str:
@@ -460,7 +483,8 @@ def module_files(
 
 def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json: bool) -> Answer:
     """The answer of ``recipe create`` and ``recipe update``; problems are notes."""
-    code = DIFFERS if check and plan else OK
+    code = ERROR if plan.refused else DIFFERS if check and plan else OK
+    problems = (*plan.refused, *plan.problems)
     if as_json:
         rows = [
             {
@@ -476,14 +500,14 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
         ]
         answer = {
             "enough": list(plan.enough),
-            "problems": list(plan.problems),
+            "problems": list(problems),
             "recipes": rows,
             "written": written,
         }
         return Answer(render_json(answer), (), code)
     if diff:
         text = "".join(one.unified_diff() for one in plan.recipes)
-        return Answer(text, plan.problems, code)
+        return Answer(text, problems, code)
     words = {"kept": "in step"}
     lines = [f"{one}\n" for one in plan.enough]
     for one in plan.recipes:
@@ -496,7 +520,7 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
             f"{one.change.path}: {would}{words.get(one.action, one.action)}"
             f" ({one.recipe.name}, {has}, {one.reason})\n"
         )
-    return Answer("".join(lines) or "nothing to do\n", plan.problems, code)
+    return Answer("".join(lines) or "nothing to do\n", problems, code)
 
 
 def recipe_findings(
@@ -522,6 +546,7 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     rows = scoring.rows(scored)
     languages = {
         "languages": [one.languages for one in scored.compared],
+        "languages, if not refuted by the wheels": [one.evident for one in scored.compared],
         "compiled, by the wheels": [one.compiled for one in scored.compared],
         "compiled, by the wheels, by hand": [one.by_hand for one in scored.compared],
     }
@@ -547,6 +572,11 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
             "counts": counts,
             "departures": [{**asdict(one), "kind": one.kind.value} for one in departures],
             "languages": {what: _score_as_json(one) for what, one in totals.items()},
+            "language_departures": [
+                {"name": each.name, **asdict(one)}
+                for each in scored.compared
+                for one in each.tongues
+            ],
             "left_out": list(scored.notes),
             "pythons": list(scored.pythons),
             "recipes": [one.name for one in scored.compared],

@@ -254,19 +254,19 @@ def _in_layer(plan: LayerPlan) -> Iterator[Fault]:
 
 
 def _modified(environment: Environment, provided: Sequence[Provided]) -> Iterator[Fault]:
-    for dag_hash in sorted({one.dag_hash for one in provided}):
-        spec = next(one.spec for one in provided if one.dag_hash == dag_hash)
-        prefix = environment.locate(dag_hash) or _prefix_of(provided, dag_hash)
+    first = {one.dag_hash: one for one in reversed(provided)}
+    for dag_hash, one in sorted(first.items()):
+        prefix = environment.locate(dag_hash) or _prefix_of(one)
+        name = one.spec.partition("@")[0]
         for path, reason in sorted(_changes(prefix)) if prefix else ():
-            remedy = f"run 'spack install --overwrite {spec.partition('@')[0]}/{dag_hash[:7]}'"
+            remedy = f"run 'spack install --overwrite {name}/{dag_hash[:7]}'"
             yield Fault(Code.MODIFIED, str(path), reason, remedy)
 
 
-def _prefix_of(provided: Sequence[Provided], dag_hash: str) -> Optional[Path]:
+def _prefix_of(one: Provided) -> Optional[Path]:
     """The prefix of a spec by its real path, where there is no Spack to ask."""
-    path = next(one.path for one in provided if one.dag_hash == dag_hash)
-    real = Path(os.path.realpath(metadata_file(path)))
-    return next((one for one in real.parents if (one / ".spack").is_dir()), None)
+    real = Path(os.path.realpath(metadata_file(one.path)))
+    return next((path for path in real.parents if (path / ".spack").is_dir()), None)
 
 
 def _changes(prefix: Path) -> Iterator[Tuple[Path, str]]:

@@ -31,6 +31,7 @@ from pyvarium.build_hooks import (
     ask,
     make_venv,
     parse_answer,
+    recall,
     run_limited,
     with_answer,
 )
@@ -331,6 +332,15 @@ def test_an_answer_is_cached(tmp_path: Path) -> None:
     again = amended(of(data), b"", never, cache, report=said.append, offline=True)
     assert (added(first), again) == ((["bar>=1"], ()), first)
     assert said == ["foo 1.0: code of foo runs (--hooks)"]
+
+
+def test_what_was_asked_before_is_recalled(tmp_path: Path) -> None:
+    data = sdist("")
+    cache = Cache(tmp_path)
+    lost = "what its build backend asks for is not known; ask it again by --hooks"
+    assert added(recall(of(data), cache)) == ([], (lost,))
+    amended(of(data), data, answers(BAR), cache)
+    assert added(recall(of(data), cache)) == (["bar>=1"], ())
 
 
 def test_a_failure_is_not_cached(tmp_path: Path) -> None:

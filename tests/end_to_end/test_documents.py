@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Tuple
@@ -182,7 +183,9 @@ def reader(
         places = {
             "{clone}": str(clone),
             "{configuration}": str(spack.configuration),
+            "{extension}": str(TOP / "spack-pyvarium"),
             "{home}": str(home),
+            "{python}": sys.executable,
             "{root}": str(spack.root),
             "{site}": str(mine.host.prefix / "spack"),
         }
