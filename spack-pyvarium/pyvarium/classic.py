@@ -34,6 +34,8 @@ from .verify import Code, Fault, incompatible, requirements_of
 
 #: What every venv has, or makes others.
 _TOOLS = frozenset(("pip", "setuptools", "wheel"))
+#: As many distributions are named one by one.
+_NAMED = 5
 _ENTRY = re.compile(r"^(?P<key>[\w-]+)\s*=\s*(?P<value>.*?)\s*$", re.MULTILINE)
 
 
@@ -152,8 +154,9 @@ def _faults(venv: Venv) -> Iterator[Fault]:
     seen = {one.name: one for one in provided_in(venv.below)}
     unseen = {one.name: one for one in _unseen(venv)}
     if unseen:
-        count = len(unseen)
-        reason = f"does not see the {count} distributions that Spack provides in {_place(venv)}"
+        named = ", ".join(list(unseen)[:_NAMED])
+        more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        reason = f"does not see what Spack provides in {_place(venv)} ({named}{more})"
         yield Fault(Code.DETACHED, str(venv.path), reason, remedy)
     own: Dict[str, Distribution] = {}
     for one in installed_in(venv.own):
