@@ -213,17 +213,17 @@ def environment_of_view(view: Path) -> Optional[Path]:
     return None
 
 
-def as_project(path: Path) -> Project:
+def as_project(path: Path, environ: Mapping[str, str]) -> Project:
     """What somebody has asked for in a venv: what they installed by name, and what of Spack's
     that needs, or has got a second time. Raises FileError.
     """
-    venv = read_venv(path, {})
+    venv = read_venv(path, environ)
     own = {one.name: one for one in installed_in(venv.own)}
     needed = _needed(own.values(), venv)
     asked = {name for name, one in own.items() if (one.path / "REQUESTED").exists()}
     if not asked - _TOOLS:
         asked = own.keys() - needed
-    lower = {one.name for one in (*provided_in(venv.below), *_unseen(venv))}
+    lower = {one.name for one in (*provided_in((*venv.before, *venv.below)), *_unseen(venv))}
     asked |= lower & (own.keys() | needed)
     skipped: List[Skipped] = []
     requirements: List[Requirement] = []

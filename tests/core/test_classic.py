@@ -192,6 +192,14 @@ def test_what_was_asked_for(made: Classic) -> None:
     )
 
 
+def test_what_modules_bring_is_asked_for(made: Classic, tmp_path: Path) -> None:
+    made.configure(tmp_path / "python")
+    made.install("xarray", "2026.1", "numpy>=1", requested=True)
+    environ = {"PYTHONPATH": str(made.site.view / made.site.library)}
+    requirements = read_project(made.path, json.loads, environ).requirements
+    assert [str(one) for one in requirements] == ["numpy", "xarray"]
+
+
 def test_what_nobody_else_needs_where_nothing_tells(made: Classic) -> None:
     made.install("xarray", "2026.1", "plain")
     made.install("plain", "1.0")
