@@ -153,11 +153,15 @@ ALL: Tuple[Scenario, ...] = (
         thorough=True,
     ),
     Scenario(
-        "from a clone",
-        (Step(README, 'spack -c "config:extensions'),),
+        "a newcomer with README alone",
+        (
+            Step(README, 'spack -c "config:extensions'),
+            Step(README, "spack pyvarium new my-env     "),
+            Step(README, "spack -D my-env pyvarium verify"),
+        ),
+        stubs=NUMPY,
         spack="fresh",
         index="real",
-        thorough=True,
     ),
     Scenario(
         "first environment",
