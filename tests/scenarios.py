@@ -17,7 +17,7 @@ from typing import Mapping, Sequence, Tuple
 from documents import Block
 
 README, USERS, ADMINS, RECIPES = "README.md", "docs/users.md", "docs/admins.md", "docs/recipes.md"
-WORKFLOW = "docs/workflow.md"
+REFERENCE, WORKFLOW = "docs/reference.md", "docs/workflow.md"
 
 #: What documents call what a test has elsewhere; the names in braces are the runner's.
 MAPPED: Mapping[str, str] = {
@@ -168,14 +168,14 @@ ALL: Tuple[Scenario, ...] = (
         (
             Step(README, "spack pyvarium new my-env     "),
             Step(README, "spack -D my-env pyvarium verify"),
-            Step(README, "spack -D my-env pyvarium add ipykernel"),
+            Step(REFERENCE, "spack -D my-env pyvarium add ipykernel"),
             Step(
-                README,
+                REFERENCE,
                 "spack -D my-env pyvarium analyze",
                 before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
             ),
             Step(
-                README,
+                REFERENCE,
                 "spack pyvarium modulegen",
                 before="spack pyvarium new projects/analysis\n. /etc/profile.d/lmod.sh",
                 instead={USE: "module use ~/modules/lmod/*/Core"},
@@ -202,7 +202,7 @@ ALL: Tuple[Scenario, ...] = (
                 "spack -D my-env add py-numpy",
                 before="spack pyvarium new my-env",
             ),
-            Step(README, "spack -D my-env pyvarium export requirements"),
+            Step(REFERENCE, "spack -D my-env pyvarium export requirements"),
             Step(
                 WORKFLOW,
                 "python -m pyvarium check --by-digest",
@@ -255,7 +255,7 @@ ALL: Tuple[Scenario, ...] = (
         "exports",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack -D my-env pyvarium export requirements",
                 before="spack pyvarium new my-env && spack -D my-env pyvarium add numpy rich",
             ),
@@ -276,7 +276,7 @@ ALL: Tuple[Scenario, ...] = (
         "on another environment",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack pyvarium new my-env --on",
                 before="spack pyvarium new --backend pip environments/python-2026\n"
                 "spack -D environments/python-2026 pyvarium add numpy",
@@ -286,7 +286,7 @@ ALL: Tuple[Scenario, ...] = (
     ),
     Scenario(
         "a backend",
-        (Step(README, "spack pyvarium setup uv"),),
+        (Step(REFERENCE, "spack pyvarium setup uv"),),
         index="real",
         thorough=True,
     ),
@@ -294,7 +294,7 @@ ALL: Tuple[Scenario, ...] = (
         "programs from the package repo",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack -D tools add pyvarium-poetry",
                 before="spack env create -d tools",
                 # Poetry needs a Rust, which takes an hour: uv alone is installed.
@@ -313,7 +313,7 @@ ALL: Tuple[Scenario, ...] = (
                 "spack pyvarium setup --status\n",
             ),
             Step(ADMINS, "spack pyvarium config --scope site auto-sync existing"),
-            Step(README, "spack pyvarium config --scope site auto-sync-paths"),
+            Step(REFERENCE, "spack pyvarium config --scope site auto-sync-paths"),
             Step(ADMINS, "spack pyvarium config --scope site --force auto-sync off"),
             Step(ADMINS, "spack pyvarium config --scope site quiet true"),
             Step(ADMINS, "mkdir -m 1777 /var/log"),
@@ -347,7 +347,7 @@ ALL: Tuple[Scenario, ...] = (
         "recipes",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack pyvarium recipe create 'cyclopts",
                 before="spack mirror add --scope user made {home}/mirror",
                 # The index of the tests has what is nowhere else: its sdists come by a mirror.
