@@ -100,10 +100,11 @@ def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _replace_process(command: List[str], environ: Mapping[str, str]) -> NoReturn:
+    program = shutil.which(command[0], path=environ.get("PATH"))
     try:
-        os.execvpe(command[0], command, environ)
+        # What cannot be started is left out by the search, too: it then says why.
+        os.execvpe(program or command[0], command, environ)
     except OSError as error:
-        script = shutil.which(command[0], path=environ.get("PATH"))
-        if error.errno != errno.ENOEXEC or script is None:
+        if error.errno != errno.ENOEXEC or program is None:
             raise
-        os.execve("/bin/sh", ["sh", script, *command[1:]], environ)  # As a shell does.
+        os.execve("/bin/sh", ["sh", program, *command[1:]], environ)  # As a shell does.
