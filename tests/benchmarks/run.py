@@ -52,12 +52,12 @@ def main() -> int:
     arguments = parser.parse_args()
     pack = arguments.pack.resolve()
     poncho = arguments.poncho.resolve() if arguments.poncho else None
+    other = arguments.poncho_pack.resolve() if arguments.poncho_pack else None
     with tempfile.TemporaryDirectory(prefix="run.") as directory:
         place = Path(directory)
         if arguments.only != "herd":
             warm(pack, poncho, place / "warm", arguments.starts)
         if arguments.only != "warm":
-            other = arguments.poncho_pack.resolve() if arguments.poncho_pack else None
             herds(pack, poncho, other, place / "herd", arguments.herd, arguments.rounds)
         if arguments.only:
             return close()
