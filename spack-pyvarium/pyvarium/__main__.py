@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional
 
@@ -17,9 +18,15 @@ from .errors import PyvariumError
 if TYPE_CHECKING:
     from .report import Answer
 
+#: What can be exported from files; more with Spack's recipes.
+FORMATS = (
+    *("requirements", "constraints", "pylock", "conda", "poncho", "cyclonedx"),
+    *("renovate", "dependabot"),
+)
 
-def main(argv: Optional[List[str]] = None) -> int:
-    """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="python -m pyvarium",
         description="Compare pyproject.toml with a Spack environment by its files, without Spack.",
@@ -33,8 +40,32 @@ def main(argv: Optional[List[str]] = None) -> int:
         ("verify", "find what is wrong with the environment, each fault under a code"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
-        command.add_argument("--json", action="store_true", help="print the answer as JSON")
+        several = name in ("check", "sync")
+        command.add_argument(
+            "paths" if several else "directory",
+            nargs="*" if several else "?",
+            type=Path,
+            default=[Path(".")] if several else Path("."),
+            metavar="DIR",
+            help="environment; of a file its directory, if that has both halves of one"
+            if several
+            else "environment (default: this directory)",
+        )
+        form = command.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print the answer as JSON")
+        if name in ("check", "verify"):
+            form.add_argument(
+                "--github", action="store_true", help="annotate what is wrong, as GitHub reads it"
+            )
+        if name == "status":
+            command.add_argument("--html", action="store_true", help="write a page for a browser")
+            command.add_argument(
+                "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+            )
+        if name == "check":
+            command.add_argument(
+                "--by-digest", action="store_true", help="compare only what is committed"
+            )
         if name == "verify":
             command.add_argument("--fix", action="store_true", help="repair what can be repaired")
         if name == "sync":
@@ -43,6 +74,13 @@ def main(argv: Optional[List[str]] = None) -> int:
             )
     _add_analyze(commands)
     _add_run(commands)
+    _add_export(commands)
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Answer from the files of an environment; exit codes as ``spack pyvarium sync``."""
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "run":
@@ -50,27 +88,62 @@ def main(argv: Optional[List[str]] = None) -> int:
         libraries.require()
         if arguments.command == "analyze":
             return _print(_analyze(arguments))
+        if arguments.command == "export":
+            if arguments.output in (None, "-") and (arguments.check or arguments.json):
+                parser.error("export: --check and --json are about a file; name it by '-o FILE'")
+            return _print(_export(arguments))
+        if arguments.command in ("check", "sync"):
+            if arguments.json and len(arguments.paths) > 1:
+                parser.error(f"{arguments.command} --json: takes one directory")
+            return _in_step(arguments)
         from . import commands as answers
+        from . import report
+        from .classic import is_venv
         from .environment import read_environment
 
+        if arguments.command == "verify" and is_venv(arguments.directory):
+            path, fix = arguments.directory.absolute(), arguments.fix
+            return _print(answers.verify_venv(path, os.environ, fix=fix, as_json=arguments.json))
         environment = read_environment(arguments.directory)
+        if arguments.command == "status" and arguments.html:
+            now = datetime.now(timezone.utc)
+            return _print(
+                answers.status_page(environment, None, {}, now=now, output=arguments.output)
+            )
         if arguments.command == "status":
-            answer = answers.status(environment, as_json=arguments.json)
-        elif arguments.command == "verify":
-            # PYTHONPATH may be how this very program is found.
-            answer = answers.verify(environment, fix=arguments.fix, as_json=arguments.json)
-        else:
-            answer = answers.sync(
-                environment,
+            return _print(answers.status(environment, as_json=arguments.json))
+        # PYTHONPATH may be how this very program is found.
+        answer = answers.verify(environment, fix=arguments.fix, as_json=arguments.json)
+        if arguments.github:
+            answer = report.annotated(answer, environment.pyproject, Path.cwd())
+        return _print(answer)
+    except PyvariumError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _in_step(arguments: argparse.Namespace) -> int:
+    """Check or sync each environment, whatever is wrong with another."""
+    from . import commands, report
+    from .environment import named_by, read_environment
+
+    codes = [report.OK]
+    for directory in named_by(arguments.paths):
+        try:
+            answer = commands.sync(
+                read_environment(directory),
                 check=arguments.command == "check",
+                by_digest=getattr(arguments, "by_digest", False),
                 diff=getattr(arguments, "diff", False),
                 dry_run=False,
                 as_json=arguments.json,
             )
-    except PyvariumError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return _print(answer)
+        except PyvariumError as error:
+            answer = report.Answer("", (f"error: {error}",), report.ERROR)
+        if getattr(arguments, "github", False):
+            answer = report.annotated(answer, directory / "pyproject.toml", Path.cwd())
+        codes.append(_print(answer))
+    return report.ERROR if report.ERROR in codes else max(codes)
 
 
 def _add_analyze(commands: Any) -> None:
@@ -116,7 +189,9 @@ def _analyze(arguments: argparse.Namespace) -> Answer:
         mapping=analysis.parse_mapping(arguments.pkg_mapping),
         extra=tuple(arguments.extra_pkg),
     )
-    installed = analysis.read_installed(directory) if directory else analysis.Installed()
+    installed = (
+        analysis.read_installed(directory, os.environ) if directory else analysis.Installed()
+    )
     analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
     return findings.written(analyzed, arguments.format, arguments.output)
 
@@ -160,6 +235,49 @@ def _run(arguments: argparse.Namespace) -> int:
     reason = "not found" if code == launch.NOT_FOUND else "cannot be run"
     print(f"error: {command[0]}: {reason}", file=sys.stderr)
     return code
+
+
+def _add_export(commands: Any) -> None:
+    text = "write both layers in the format of another tool"
+    export = commands.add_parser("export", help=text, description=text)
+    export.add_argument(
+        "format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=", ".join(FORMATS),
+    )
+    export.add_argument("directory", nargs="?", type=Path, default=Path("."), metavar="DIR")
+    export.add_argument("-o", "--output", metavar="FILE|-", help="file to write (default: '-')")
+    for option, text in (
+        ("--group", "also what this dependency group has in the lock"),
+        ("--extra", "also what this extra of the project has in the lock"),
+    ):
+        export.add_argument(option, action="append", default=[], metavar="NAME", help=text)
+    hashes = export.add_mutually_exclusive_group()
+    hashes.add_argument("--hashes", action="store_true", default=None, help="also in constraints")
+    hashes.add_argument("--no-hashes", dest="hashes", action="store_false", help="none")
+    export.add_argument(
+        "--check", action="store_true", help="exit 3 if FILE is not as it would be"
+    )
+    export.add_argument("--force", action="store_true", help="replace a file of your own")
+    export.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def _export(arguments: argparse.Namespace) -> Answer:
+    from . import commands
+    from .environment import read_environment
+    from .exports import Wish
+
+    wish = Wish(arguments.format, tuple(arguments.group), tuple(arguments.extra), arguments.hashes)
+    return commands.export(
+        read_environment(arguments.directory),
+        None,
+        wish,
+        output=arguments.output,
+        check=arguments.check,
+        force=arguments.force,
+        as_json=arguments.json,
+    )
 
 
 def _print(answer: Answer) -> int:

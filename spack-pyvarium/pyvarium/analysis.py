@@ -21,6 +21,7 @@ from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from . import classic
 from .distributions import read_distribution, site_packages
 from .environment import read_environment
 from .errors import FileError, MetadataError, PyvariumError
@@ -163,8 +164,13 @@ def installed_in(environment: Environment) -> Installed:
     )
 
 
-def read_installed(directory: Path) -> Installed:
+def read_installed(directory: Path, environ: Mapping[str, str] = {}) -> Installed:
     """What is installed in an environment or venv, by its directory; raises PyvariumError."""
+    if classic.is_venv(directory):
+        venv = classic.read_venv(directory, environ)
+        places = (*venv.before, *venv.own, *venv.below)
+        lower = classic.provided_in((*venv.before, *venv.below))
+        return Installed(venv.python, read_records(places), {one.path: one for one in lower})
     if site_packages(directory) and not (directory / "spack.yaml").exists():
         directories = [path for _, path in site_packages(directory)]
         return Installed(_python(directory), read_records(directories))

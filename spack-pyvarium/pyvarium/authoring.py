@@ -122,7 +122,9 @@ def check(
         fetched = sources.fetch(
             existing.project, None, SpecifierSet(), frozenset(existing.versions)
         )
-        labels = {label_of(one.version, one.source.label) for one in fetched.releases}
+        labels = {
+            label_of(one.version, one.source.label, existing.versions) for one in fetched.releases
+        }
         left = [label for label in existing.versions if label not in labels]
         if left:
             notes.append(f"{known.name}: the index has no sdist of {', '.join(left)}")
@@ -268,8 +270,18 @@ def _sources(wish: Wish, report: Report, local: Optional[Mapping[str, Project]] 
         releases = tuple(amended(project.name, one) for one in project.releases)
         return replace(project, releases=releases)
 
-    found = Sources(named, cache(spack_recipes.known_by_name), spack_recipes.existing, fetch)
-    return replace(found, amend=amend) if wish.hooks else found
+    def recall(project: Project) -> Project:
+        releases = (build_hooks.recall(one, source.cache) for one in project.releases)
+        return replace(project, releases=tuple(releases))
+
+    return Sources(
+        named,
+        cache(spack_recipes.known_by_name),
+        spack_recipes.existing,
+        fetch,
+        amend=amend if wish.hooks else None,
+        recall=recall,
+    )
 
 
 def _requirement(word: str) -> Requirement:

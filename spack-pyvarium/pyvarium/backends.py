@@ -131,7 +131,7 @@ def with_poetry_settings(text: str, uses_poetry: bool, subject: str) -> Tuple[st
     if uses_poetry and present is not True:
         reason = f"is {present!r}, so that Poetry does not use .venv; set it to true or remove it"
         return text, [Skipped(f"{subject}: {'.'.join(IN_PROJECT)}", reason, fault=True)]
-    if not uses_poetry and text == with_value("", IN_PROJECT, True, subject):
+    if text and not uses_poetry and text == with_value("", IN_PROJECT, True, subject):
         return "", []
     return text, []
 

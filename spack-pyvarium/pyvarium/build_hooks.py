@@ -26,6 +26,7 @@ from typing import IO, Callable, Dict, Iterator, List, Mapping, Optional, Sequen
 from packaging.utils import canonicalize_name
 
 from . import toml_text
+from .cache import Cache
 from .core_metadata import parse_requirements
 from .errors import PyvariumError, quoted
 from .fetching import MEBIBYTE, Fetcher, index_of
@@ -154,6 +155,19 @@ def amend(
     except (PyvariumError, OSError) as error:
         said = " ".join(str(error).split())
         problem = f"its build backend could not be asked what else it requires: {said}"
+        return replace(release, problems=(*release.problems, problem))
+    return with_answer(release, texts)
+
+
+def recall(release: Release, cache: Cache) -> Release:
+    """Add what the backend of a release has asked for before; nothing runs.
+
+    Where that is not known any more it is a problem of the release.
+    """
+    sha256 = release.source.sha256
+    texts = _parse_cached(cache.read(KIND, sha256)) if sha256 else None
+    if texts is None:
+        problem = "what its build backend asks for is not known; ask it again by --hooks"
         return replace(release, problems=(*release.problems, problem))
     return with_answer(release, texts)
 

@@ -14,37 +14,46 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple
 
-from . import files, shims
+from . import files, shims, stamps
 from .errors import FileError, PyvariumError
 from .files import FileChange
 from .layer import NEW, OLD, Layer, LayerPlan, installed_files, is_shim, recorded_scripts
 from .model import Backend, Skipped
 from .shims import Shim
+from .stamps import Stamp, stamp
 
 Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+Written = Dict[str, Stamp]
 
 
-def build(plan: LayerPlan, run: Optional[Runner] = None) -> Tuple[Skipped, ...]:
-    """Bring a layer in step; returns what went wrong without harm. Raises PyvariumError."""
-    return tuple(_build(plan, run or _run)) if plan else ()
+def build(plan: LayerPlan, run: Optional[Runner] = None, *, since: int = 0) -> Tuple[Skipped, ...]:
+    """Bring a layer in step; returns what went wrong without harm. Raises PyvariumError.
+
+    ``since`` is when it was begun to plan this, by the file system.
+    """
+    written: Written = {}
+    skipped = tuple(_build(plan, run or _run, written)) if plan else ()
+    if plan.watched:
+        stamps.leave(plan.layer.stamps, plan.watched, written, since)
+    return skipped
 
 
-def _build(plan: LayerPlan, run: Runner) -> Iterator[Skipped]:
+def _build(plan: LayerPlan, run: Runner, written: Written) -> Iterator[Skipped]:
     layer = plan.layer
     try:
         with ThreadPoolExecutor(1) as pool:  # A python that starts, and the disk meanwhile.
             making = pool.submit(_make_venv, layer, run) if plan.make_venv else None
             layer.wheels.mkdir(parents=True, exist_ok=True)
             for change in filter(None, plan.archives):
-                _write_archive(change)
+                _write_archive(change, written)
             if making:
                 making.result()
         for path in plan.stale:
             _remove(path, layer)
         for shim in plan.missing:
-            _install(shim, layer)
+            _install(shim, layer, written)
     except OSError as error:
         place = error.filename or layer.environment.venv  # No file: a disk that is full.
         raise FileError(
@@ -90,7 +99,7 @@ def _bring_pip(layer: Layer, run: Runner) -> Iterator[Skipped]:
         yield Skipped(str(layer.environment.venv), reason)
 
 
-def _install(shim: Shim, layer: Layer) -> None:
+def _install(shim: Shim, layer: Layer, written: Written) -> None:
     """Install a shim in one step for whoever looks: its metadata appears complete."""
     target = f"{layer.site_packages}/{shim.dist_info}"
     temporary = f"{target}{NEW}"
@@ -102,33 +111,35 @@ def _install(shim: Shim, layer: Layer) -> None:
     for name, data in installed_files(shim, layer).items():
         directory, _, base = name.rpartition("/")
         if directory == shim.dist_info:
-            _write_new(f"{temporary}/{base}", data, 0o666)
+            written[f"{target}/{base}"] = _write_new(f"{temporary}/{base}", data, 0o666)
         else:
             script = f"{layer.environment.venv}/bin/{base}"
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(script)
-            _write_new(script, data, 0o777)
+            written[script] = _write_new(script, data, 0o777)
+    written[target] = stamp(os.stat(temporary))
     os.rename(temporary, target)
     # What the wheel brings, where an installer has put it: the layer has one path file for all.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{layer.site_packages}/{shim.path_file}")
 
 
-def _write_archive(change: FileChange) -> None:
+def _write_archive(change: FileChange, written: Written) -> None:
     """Write a wheel in one step, but without waiting for the disk: it can be made again."""
     temporary = f"{change.path.parent}/~{change.path.name}"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
-    _write_new(temporary, change.after or b"", 0o666)
+    written[str(change.path)] = _write_new(temporary, change.after or b"", 0o666)
     os.rename(temporary, change.path)
 
 
-def _write_new(path: str, data: bytes, mode: int) -> None:
+def _write_new(path: str, data: bytes, mode: int) -> Stamp:
     """Write a file that is not there yet; by the thousand, so with as little around as can be."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         while data:  # A disk that is getting full takes the beginning, and refuses the rest.
             data = data[os.write(descriptor, data) :]
+        return stamp(os.fstat(descriptor))
     finally:
         os.close(descriptor)
 

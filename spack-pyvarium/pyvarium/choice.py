@@ -13,7 +13,7 @@ import enum
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Callable, Iterable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Container, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -93,15 +93,21 @@ def choose(
     provided: Sequence[Provided],
     forced: Optional[Source] = None,
     marker_environment: Optional[Mapping[str, str]] = None,
+    *,
+    lenient: bool = False,
+    native: Container[str] = (),
 ) -> Tuple[Choice, ...]:
     """Choose for each request in turn; ``forced`` is what the user said by ``--from``.
 
     A text may be a requirement or a spec; a Requirement is of a project for sure, as in a file of
     requirements. Without the values of the environment's python for markers, each one applies.
+    With ``lenient`` a version that no recipe has comes from the index, and is not refused. What is
+    ``native`` comes from there in any case, unless it is provided already.
     """
     by_name = {one.name: one for one in provided}
     return tuple(
-        _Case(one, recipes, by_name, forced, marker_environment).choose() for one in requests
+        _Case(one, recipes, by_name, forced, marker_environment, lenient, native).choose()
+        for one in requests
     )
 
 
@@ -114,6 +120,8 @@ class _Case:
     provided: Mapping[str, Provided]
     forced: Optional[Source]
     marker_environment: Optional[Mapping[str, str]]
+    lenient: bool
+    native: Container[str]
 
     @property
     def text(self) -> str:
@@ -159,6 +167,8 @@ class _Case:
             return self.on_top_of(requirement, provided, recipe)
         if requirement.url is not None:
             return self.from_url(requirement)
+        if self.text in self.native:
+            return self.from_index(requirement, "is asked of pip")
         if recipe is None:
             if self.forced is Source.SPACK:
                 return self.refused("Spack has no recipe for it", "drop --from spack")
@@ -255,6 +265,9 @@ class _Case:
         if not found:
             if self.forced is Source.SPACK:
                 return self.no_version(recipe, "relax the request or drop --from spack")
+            if self.lenient:
+                reason = f"{recipe.name} {recipe.reason}, but has no such version"
+                return self.from_index(requirement, reason)
             request = shlex.quote(self.text)
             return self.no_version(
                 recipe,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from .model import Skipped
 from .project import Asked, Project, Read, SourceError, parse_asked, string
@@ -59,6 +60,7 @@ _SPECS = {
     "mkl": "intel-oneapi-mkl",
     "mpi": "mpi",
     "mpich": "mpich",
+    "ndcctools": "cctools",
     "netcdf-fortran": "netcdf-fortran",
     "ninja": "ninja",
     "nodejs": "node-js",
@@ -115,6 +117,7 @@ _SKIPPED = {
     "gxx": _COMPILER,
     "anaconda": "is a collection; name what you use of it",
     "conda": "is Conda itself; not needed here",
+    "conda-pack": "packs what Conda installs; 'spack pyvarium pack' does that here",
     "mamba": "is Conda itself; not needed here",
     "ca-certificates": "comes with the system; not needed here",
     "blas": _BLAS,
@@ -287,6 +290,12 @@ def _specifier(version: str, fuzzy: bool) -> Optional[str]:
         return str(SpecifierSet(",".join(clauses))) and ",".join(clauses)
     except InvalidSpecifier:
         return None
+
+
+def name_of(project: str) -> str:
+    """What Conda calls a project, by its normalized name."""
+    known = (name for name, other in _PROJECTS.items() if canonicalize_name(other) == project)
+    return next(known, project)
 
 
 def is_environment(data: Any) -> bool:

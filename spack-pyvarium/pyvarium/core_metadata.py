@@ -82,6 +82,9 @@ def parse_requirements(texts: Sequence[str], problems: List[str]) -> Tuple[Requi
         except (ValueError, RecursionError):
             problems.append(f"{quoted(text)} is not a requirement and was left out")
             continue
+        if canonicalize_name(requirement.name) == "distribute":
+            # setuptools since 0.7 is what both have become.
+            requirement.name, requirement.specifier = "setuptools", SpecifierSet()
         found.setdefault(str(requirement), requirement)
     return tuple(found.values())
 

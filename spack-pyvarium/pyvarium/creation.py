@@ -14,7 +14,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -64,12 +64,18 @@ _ONE_PYTHON = re.compile(r"python@=?(\d+\.\d+)(?:\.\d+)*(?:[^\d.:,].*)?")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a new environment is to be made of."""
+    """What a new environment is to be made of.
+
+    A ``project`` is what a source asks for that is read already. With ``lenient`` the index serves
+    what no recipe has in the version that is asked for.
+    """
 
     path: Path
     backend: Optional[Backend] = None
     python: Optional[str] = None
     source: Optional[Path] = None
+    project: Optional[Project] = None
+    lenient: bool = False
     on: Optional[str] = None
     force: bool = False
 
@@ -100,17 +106,24 @@ class Created:
     continuation: Optional[str] = None
 
 
-def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
+def create(
+    wish: Wish,
+    session: Session,
+    *,
+    skip_install: bool,
+    announce: Callable[[Created], object] = lambda _: None,
+) -> Created:
     """Create an environment with both halves; raises PyvariumError.
 
     Where a half is there already it gets the other: a project is then asked for what it needs, as
-    any source. Nothing is written before all that was said is understood.
+    any source. Nothing is written before all that was said is understood. What is chosen is
+    announced when the files are there, before anything is installed.
     """
     wish = _with_own_source(_checked(wish))
     below = lower.find(wish.on) if wish.on is not None else None
-    project = Project()
+    project = wish.project or Project()
     if wish.source is not None:
-        project = sources.read_project(wish.source, spack_api.load_yaml)
+        project = sources.read_project(wish.source, spack_api.load_yaml, os.environ)
     if wish.keeps(wish.manifest):
         inventory = inventory_of(Environment(wish.path, wish.path.name, None))
     elif below is not None:
@@ -121,7 +134,15 @@ def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
         inventory = Inventory((), (), version[1] if version else None)
     asked = [*project.requirements, *(one for group in project.groups.values() for one in group)]
     markers = markers_of(inventory.python)
-    chosen = choice.choose(asked, spack_recipes.recipes(), inventory.provided, None, markers)
+    chosen = choice.choose(
+        asked,
+        spack_recipes.recipes(),
+        inventory.provided,
+        None,
+        markers,
+        lenient=wish.lenient,
+        native=project.native,
+    )
     refuse(chosen)
     backend = wish.backend or default_backend(wish.path, project.pyproject)
     if not skip_install:
@@ -149,6 +170,7 @@ def create(wish: Wish, session: Session, *, skip_install: bool) -> Created:
         spack_api.change_manifest(wish.path, add=specs)
         session.report(f"{wish.manifest}: {', '.join(specs)} added")
     created = Created(wish.path, backend, chosen, project.skipped)
+    announce(created)
     if skip_install:
         return replace(created, continuation=command_for(wish.path, "install"))
     install(wish.path, session)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 from .errors import FileError
 from .files import read_optional
@@ -31,6 +31,20 @@ def read_environment(path: Path) -> Environment:
             f"{path}: has neither spack.yaml nor spack.lock; name the directory of an environment"
         )
     return Environment(path, path.name, _views(path, (manifest or b"").decode("utf-8", "replace")))
+
+
+def named_by(paths: Sequence[Path]) -> Tuple[Path, ...]:
+    """The directories that are named, and those of the files that are, each once.
+
+    A file may be any of a repository's: its directory counts if it has both halves.
+    """
+    found: Dict[Path, None] = {}
+    for path in paths:
+        if not path.is_file():
+            found[path] = None
+        elif all((path.parent / name).exists() for name in ("pyproject.toml", "spack.lock")):
+            found[path.parent] = None
+    return tuple(found)
 
 
 def _views(path: Path, manifest: str) -> Optional[Tuple[Path, ...]]:

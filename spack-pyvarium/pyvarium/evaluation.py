@@ -165,7 +165,7 @@ def count_cells(project: Project, recipe: Recipe, pythons: Collection[str] = PYT
 def _listed(project: Project, recipe: Recipe) -> Iterator[Tuple[str, Release]]:
     labels = {one.label for one in recipe.versions}
     for release in project.releases:
-        label = label_of(release.version, release.source.label)
+        label = label_of(release.version, release.source.label, labels)
         if label is not None and label in labels:
             yield label, release
 

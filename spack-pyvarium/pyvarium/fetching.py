@@ -127,7 +127,7 @@ class Fetcher:
     """Fetches from one index, over what a cache has of it.
 
     ``index`` may have a user and a password in it; the attribute has not. ``offline`` takes from
-    the cache alone.
+    the cache alone; ``deadline`` is of one file, in seconds.
     """
 
     def __init__(
@@ -137,6 +137,7 @@ class Fetcher:
         *,
         offline: bool = False,
         connections: int = CONNECTIONS,
+        deadline: float = DEADLINE,
         open_url: Optional[OpenUrl] = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
@@ -145,8 +146,9 @@ class Fetcher:
         self.index, self._login = split_login(index)
         self.offline = offline
         self.connections = connections
+        self.deadline = deadline
         self.clock = clock
-        self._open_url = open_url or _open_url
+        self.open_url = open_url or _open_url
         self._sleep = sleep
 
     def page(self, url: str) -> Answer:
@@ -221,7 +223,7 @@ class Fetcher:
         wait = BACKOFF
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._open_url(self._request(url, headers), TIMEOUT)
+                return self.open_url(self._request(url, headers), TIMEOUT)
             except urllib.error.HTTPError as error:
                 error.close()
                 _raise_for_status(error.code, url, last=attempt == ATTEMPTS)
@@ -289,6 +291,11 @@ class Stream(io.RawIOBase):
             self._response.close()
             raise self._too_large()
 
+    @property
+    def left(self) -> int:
+        """How many bytes are still to come; 0 where that is not known."""
+        return max((self._size or 0) - self._position, 0)
+
     def readable(self) -> bool:
         return True
 
@@ -326,8 +333,9 @@ class Stream(io.RawIOBase):
             self._position += len(data)
             if self._position > self._limit:
                 raise self._too_large()
-            if self._fetcher.clock() - self._started > DEADLINE:
-                raise RefusedError(f"{self._url}: takes more than {DEADLINE:.0f} s; try again")
+            deadline = self._fetcher.deadline
+            if self._fetcher.clock() - self._started > deadline:
+                raise RefusedError(f"{self._url}: takes more than {deadline:.0f} s; try again")
             return data
 
     def _resume(self, reason: str) -> None:

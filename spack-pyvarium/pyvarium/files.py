@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +77,8 @@ def write_atomically(
     FileError, and then the old file stands as it was; also where it no longer holds what was
     ``expected``, as when an editor saved it meanwhile.
     """
+    import tempfile  # Takes longer than to compare what will mostly not be written.
+
     target = Path(os.path.realpath(path))
     temporary = None
     try:

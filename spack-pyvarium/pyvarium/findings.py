@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from . import report
 from .analysis import Analysis, Found, Origin, Sighting, requirements
-from .errors import FileError
-from .files import FileChange, read_optional
-from .report import ERROR, OK, Answer
+from .report import ERROR, OK, Answer, to_file
 
 #: How many of the places where something was seen are shown to people.
 _PLACES = 3
@@ -45,13 +43,7 @@ def written(analysis: Analysis, form: str, output: Optional[str]) -> Answer:
     Where nothing could be analyzed the file is left as it is.
     """
     found = answer(analysis, form)
-    if output in (None, "-") or found.code != OK:
-        return found if found.code == OK else replace(found, text="")
-    path = Path(str(output))
-    if path.exists() and not path.is_file():
-        raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
-    change = FileChange(path, read_optional(path), found.text.encode("utf-8"))
-    return replace(found, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
+    return to_file(found, output) if found.code == OK else replace(found, text="")
 
 
 def render_text(analysis: Analysis) -> str:
@@ -129,18 +121,8 @@ def render_requirements(analysis: Analysis) -> str:
 
 
 def render_poncho(analysis: Analysis) -> str:
-    """Poncho's specification, which passes over ``spack``: so all is asked of pip as well.
-
-    https://cctools.readthedocs.io/en/latest/poncho/ ; without the name and prefix of the machine.
-    """
-    value = {
-        "conda": {
-            "channels": ["conda-forge"],
-            "dependencies": [f"python={analysis.python}", {"pip": list(requirements(analysis))}],
-        },
-        "spack": list(_specs(analysis)),
-    }
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+    """Poncho's specification of what is wanted."""
+    return report.render_poncho(analysis.python, requirements(analysis), _specs(analysis))
 
 
 def _specs(analysis: Analysis) -> Tuple[str, ...]:

@@ -53,6 +53,8 @@ from .tarball import ArchiveError
 
 LARGEST_METADATA = 8 * MEBIBYTE
 LARGEST_SDIST = 1024 * MEBIBYTE
+#: What is left of an sdist and not read where its build is known before.
+_MUCH = MEBIBYTE // 2
 #: How many wheels of a release are asked for its metadata before its sdist is.
 _MOST_WHEELS = 2
 #: How many files beside wheels are asked for before they are given up, where there is none.
@@ -313,7 +315,7 @@ def _sdist_metadata(
     metadata = parse_metadata(text.encode(), project, version)
     if metadata.complete:
         return metadata, ()
-    if sdist.requires is not None and sdist.requires_origin == "pyproject.toml":
+    if sdist.requires is not None and sdist.requires_origin != "requires.txt":
         return replace(metadata, requires=sdist.requires), ()
     if metadata.requires:
         return metadata, ("its requirements are those of its PKG-INFO, which may leave some out",)
@@ -394,7 +396,11 @@ def _read_sdist(source: File, fetcher: Fetcher, *, whole: bool) -> Archive:
             return read_archive(file, source.name, sdists.wanted)
     with fetcher.stream(source.url, LARGEST_SDIST) as stream:
         digested = _Digested(stream)
-        enough = _never if whole else languages.is_all_there
+
+        def enough(name: str, texts: Mapping[str, str]) -> bool:
+            # To read a little more costs nothing, and then the digest is known.
+            return not whole and stream.left > _MUCH and languages.is_all_there(name, texts)
+
         archive = read_archive(cast(IO[bytes], digested), source.name, sdists.wanted, enough)
         if archive.whole:
             _check_digest(digested, source)
@@ -404,10 +410,6 @@ def _read_sdist(source: File, fetcher: Fetcher, *, whole: bool) -> Archive:
 def _check_digest(digested: _Digested, source: File) -> None:
     if source.sha256 not in (None, digested.hexdigest()):
         raise ArchiveError("it has another sha256 than the index says")
-
-
-def _never(name: str, texts: Mapping[str, str]) -> bool:  # noqa: ARG001 One of two alike.
-    return False
 
 
 class _Digested(io.RawIOBase):

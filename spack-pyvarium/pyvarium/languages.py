@@ -1,7 +1,7 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""In which compiled languages an sdist is written, as far as its build says. Pure.
+"""In which compiled languages an sdist is written, and what builds it, as far as it says. Pure.
 
 Asked of the files by which it is built, not of all that lies about: an sdist may hold the sources
 of a library that is only used where asked for, or of tests that compile something.
@@ -9,6 +9,7 @@ of a library that is only used where asked for, or of tests that compile somethi
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import posixpath
 import re
@@ -17,7 +18,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Set, 
 from . import toml_text
 from .archives import Archive
 from .errors import PyvariumError
-from .releases import LANGUAGES
+from .releases import LANGUAGES, PROGRAMS
 from .setup_script import Script, parse_script
 
 #: Languages by the suffix of a source. What Cython and cffi write is C where nothing says C++.
@@ -34,8 +35,14 @@ _ASIDE = re.compile(
     r"|vendor(ed)?(-\w+)?|_vendor|third[-_]?party|3rd-?party|externals?|extern|subprojects|contrib"
     r"|deps|submodules|fuzz(ing)?)/"
 )
+#: Scripts that others may start, wherever they are.
+_OF_A_BUILD = re.compile(r"_?(setup|build|compile|hatch|backend)")
 _MESON_SUBDIRECTORY = r"\bsubdir\s*\(\s*'([^'\n]+)'\s*\)"
 _MESON: Mapping[str, str] = {"c": "c", "cpp": "cxx", "fortran": "fortran", "rust": "rust"}
+#: Dependencies that Meson finds without pkg-config, and those that come as distributions.
+_FOUND_BY_MESON = frozenset(
+    "appleframeworks boost cuda dl intl mpi numpy openmp pybind11 python python3 threads".split()
+)
 _CMAKE_WORD = re.compile(r'"[^"]*"|[^\s"]+')
 _CMAKE: Mapping[str, str] = {
     "c": "c",
@@ -46,7 +53,7 @@ _CMAKE: Mapping[str, str] = {
 }
 #: Crates with which a build script compiles what is not Rust.
 _CRATES: Mapping[str, Tuple[str, ...]] = {
-    "cmake": ("c", "cxx"),
+    "cmake": ("c", "cxx", "cmake"),
     "cxx-build": ("cxx",),
 }
 _BY_ARGUMENT: Mapping[str, str] = {
@@ -58,6 +65,13 @@ _BY_ARGUMENT: Mapping[str, str] = {
     ),
     "mypycify": "c",
 }
+#: Modules from which a setup.py takes nothing that is compiled.
+_KNOWN_MODULES = frozenset(
+    "__future__ ast codecs collections configparser contextlib datetime distutils functools glob"
+    " importlib inspect io itertools json logging os packaging pathlib pkg_resources platform re"
+    " runpy setuptools setuptools_scm shutil string subprocess sys tempfile textwrap time types"
+    " typing versioneer warnings".split()
+)
 #: Backends that install files and build nothing.
 _PURE = ("flit_core", "flit", "flit_scm", "uv_build", "whey")
 
@@ -72,19 +86,62 @@ Found = Set[str]
 def wanted(name: str) -> int:
     """How much of a file of an sdist is needed to tell."""
     base = posixpath.basename(name)
-    if base in ("meson.build", "CMakeLists.txt", "Cargo.toml", "setup.py", "setup_package.py"):
+    if base in ("meson.build", "CMakeLists.txt", "Cargo.toml") or name == "hatch.toml":
         return _MOST_TEXT
-    if base.endswith(".py") and name.count("/") <= 1 and not _ASIDE.match(name):
-        return _MOST_TEXT if name.count("/") == 0 or base.startswith(("setup", "build")) else 0
+    if base.endswith(".py") and (name.count("/") == 0 or _OF_A_BUILD.match(base)):
+        return _MOST_TEXT
     return _HEAD if base.endswith(".pyx") and not _ASIDE.match(name) else 0
 
 
 def is_all_there(name: str, texts: Mapping[str, str]) -> bool:
-    """Whether ``name`` was the last file that a build by Meson is told of, so far as this shows.
+    """Whether ``name`` was the last file that tells of the build, so far as this shows.
 
-    Only of Meson: its projects are the large ones.
+    Of Meson, these are all that its files lead to; where nothing is compiled, pyproject.toml, and
+    of setuptools also setup.py and setup.cfg, which it puts into each sdist.
     """
-    if _ASIDE.match(name) or not {"meson.build", "pyproject.toml"} <= set(texts):
+    if name.endswith("/meson.build") or name == "meson.build":
+        return not _ASIDE.match(name) and _is_all_of_meson(texts)
+    if name not in ("pyproject.toml", "setup.cfg", "setup.py") or "pyproject.toml" not in texts:
+        return False
+    try:
+        pyproject = toml_text.parse(texts["pyproject.toml"], "pyproject.toml")
+    except PyvariumError:
+        return False
+    system = _table(pyproject, "build-system")
+    root = _name_at(system, "build-backend").partition(":")[0].partition(".")[0]
+    if "backend-path" in system:
+        return False
+    if root == "mesonpy":
+        return _is_all_of_meson(texts)
+    if root == "hatchling":
+        hooks = _hooks_of_hatch(hatch_build(texts, pyproject))
+        return not hooks.keys() & {"custom", "scikit-build", "cython", "mypyc"}
+    if root.startswith("poetry"):
+        return "build" not in _table(pyproject, "tool", "poetry")
+    if root == "setuptools" and {"setup.cfg", "setup.py"} <= texts.keys():
+        return _compiles_nothing(pyproject, texts["setup.py"])
+    return root in _PURE
+
+
+def _compiles_nothing(pyproject: Mapping[str, Any], text: str) -> bool:
+    """Whether a setup.py shows by itself that it compiles nothing, and starts nothing."""
+    listed = _at(pyproject, "build-system", "requires")
+    requires = " ".join(map(str, listed if isinstance(listed, list) else ())).lower()
+    script = parse_script(text)
+    return not (
+        script.compiles
+        or script.starts
+        or script.programs
+        or {one.partition(".")[0] for one in script.imports} - _KNOWN_MODULES
+        or re.search(r"cmake|scikit-build|rust|meson|cython|cffi|extension|mypyc|numpy", requires)
+        or re.search(r"cmake|get_package_info", text.lower())
+        or _at(pyproject, "tool", "setuptools", "ext-modules")
+        or _at(pyproject, "tool", "setuptools-rust")
+    )
+
+
+def _is_all_of_meson(texts: Mapping[str, str]) -> bool:
+    if not {"meson.build", "pyproject.toml"} <= set(texts):
         return False
     if not re.search(r"(?m)^build-backend\s*=\s*['\"]mesonpy['\"]", texts["pyproject.toml"]):
         return False
@@ -104,7 +161,7 @@ def is_all_there(name: str, texts: Mapping[str, str]) -> bool:
 def detect(
     archive: Archive, pyproject: Mapping[str, Any], backend: str, requires: Iterable[str]
 ) -> Tuple[str, ...]:
-    """The languages that building needs, in the order of LANGUAGES.
+    """The languages that building needs, in the order of LANGUAGES, and then the programs.
 
     ``pyproject`` is what the pyproject.toml holds, ``requires`` the normalized names of what the
     build requires.
@@ -114,6 +171,8 @@ def detect(
     found: Found = set()
     if root == "mesonpy":
         found = _meson(archive, "")
+        if _at(pyproject, "build-system", "backend-path"):
+            found.add("ninja")  # It brings meson-python along, and not what that needs.
     elif root == "maturin":
         found = _rust(archive)
     elif root == "scikit_build_core" and ".setuptools" not in backend:
@@ -124,7 +183,7 @@ def detect(
     elif root == "sipbuild":
         found = {"c", "cxx"}
     elif root == "hatchling":
-        found = _hatch(archive, _table(pyproject, "tool", "hatch", "build"))
+        found = _hatch(archive, hatch_build(archive.texts, pyproject))
     elif root == "pdm":
         build = _table(pyproject, "tool", "pdm", "build")
         scripts = [_name_at(build, "custom-hook") or "pdm_build.py"]
@@ -134,36 +193,52 @@ def detect(
         found = _hooks(archive, [_name_at(build, "build") or _name_at(build, "build", "script")])
     elif root not in _PURE:
         found = _setuptools(archive, pyproject, needed)
-    return tuple(one for one in LANGUAGES if one in found)
+    return tuple(one for one in (*LANGUAGES, *PROGRAMS) if one in found)
+
+
+def hatch_build(texts: Mapping[str, str], pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a project tells hatchling of its build: in hatch.toml, or else in pyproject.toml."""
+    with contextlib.suppress(PyvariumError):
+        own = toml_text.parse(texts.get("hatch.toml", ""), "hatch.toml")
+        if "build" in own:
+            return _table(own, "build")
+    return _table(pyproject, "tool", "hatch", "build")
 
 
 def _hatch(archive: Archive, build: Mapping[str, Any]) -> Found:
-    hooks = {**_table(build, "hooks"), **_table(build, "targets", "wheel", "hooks")}
-    enabled = {key for key, one in hooks.items() if _at(one, "enable-by-default") is not False}
+    hooks = _hooks_of_hatch(build)
     found: Found = set()
-    if "custom" in enabled:
+    if "custom" in hooks:
         found |= _hooks(archive, [_name_at(hooks, "custom", "path") or "hatch_build.py"])
-    if "scikit-build" in enabled:
+    if "scikit-build" in hooks:
         found |= _cmake(archive, _name_at(hooks, "scikit-build", "cmake", "source-dir"))
-    if enabled & {"cython", "mypyc"}:
+    if hooks.keys() & {"cython", "mypyc"}:
         found.add("c")
     return found
 
 
+def _hooks_of_hatch(build: Mapping[str, Any]) -> Dict[str, Any]:
+    """The hooks that run unless somebody says otherwise."""
+    hooks = {**_table(build, "hooks"), **_table(build, "targets", "wheel", "hooks")}
+    return {key: one for key, one in hooks.items() if _at(one, "enable-by-default") is not False}
+
+
 def _hooks(archive: Archive, names: Iterable[str]) -> Found:
     """What the scripts compile that a project adds to a backend which only installs files."""
-    texts = [archive.texts[one] for one in map(posixpath.normpath, names) if one in archive.texts]
-    found = _script(archive, [parse_script(text) for text in texts])
-    if any("cmake" in text for text in texts):
+    first = [one for one in map(posixpath.normpath, names) if one in archive.texts]
+    scripts = dict(itertools.islice(_scripts(archive, first), _MOST_SCRIPTS))
+    found = _script(archive, list(scripts.values())) | _started(archive, scripts)
+    if any("cmake" in archive.texts[one] for one in first):
         found |= _cmake(archive, "")
     return found
 
 
 def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]) -> Found:
     found: Found = set()
-    scripts = list(itertools.islice(_scripts(archive, needed), _MOST_SCRIPTS))
+    by_name = dict(itertools.islice(_scripts(archive, _first(archive, needed)), _MOST_SCRIPTS))
+    scripts = list(by_name.values())
     if scripts:
-        found |= _script(archive, scripts)
+        found |= _script(archive, scripts) | _started(archive, by_name)
         words = archive.texts.get("setup.py", "").lower()
         by_cmake = {"cmake", "scikit-build", "cmake-build-extension"}.intersection(needed) or any(
             "CMakeExtension" in one.compiles for one in scripts
@@ -178,7 +253,7 @@ def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]
         if "meson" in needed and "meson.build" in archive.texts:
             found |= _meson(archive, "")
     by_own_backend = not scripts and _at(pyproject, "build-system", "backend-path")
-    if "extension-helpers" in needed or by_own_backend:
+    if "extension-helpers" in needed or by_own_backend or _has_astropy_helpers(archive):
         # They make an extension of all that is of Cython.
         found |= _by_suffix([one for one in archive.names if _is_own_cython(one)], archive)
     modules = _at(pyproject, "tool", "setuptools", "ext-modules")
@@ -194,30 +269,66 @@ def _setuptools(archive: Archive, pyproject: Mapping[str, Any], needed: Set[str]
     return found
 
 
-def _scripts(archive: Archive, needed: Set[str]) -> Iterator[Script]:
-    """setup.py, the modules beside it that it takes parts from, and those of its packages.
+def _first(archive: Archive, needed: Set[str]) -> List[str]:
+    """setup.py, and those of its packages.
 
     These are of numpy.distutils or extension-helpers, which run them all.
     """
-    seen: Set[str] = set()
-    waiting = ["setup.py"] if "setup.py" in archive.texts else []
-    inner = ["/setup_package.py"] if "extension-helpers" in needed else []
-    if "numpy.distutils" in archive.texts.get("setup.py", ""):
+    text = archive.texts.get("setup.py", "")
+    inner = []
+    if "extension-helpers" in needed or _has_astropy_helpers(archive):
+        inner.append("/setup_package.py")
+    if "numpy.distutils" in text:
         inner.append("/setup.py")
     others = (one for one in sorted(archive.texts) if one.endswith(tuple(inner)))
-    waiting += [one for one in others if not _ASIDE.match(one)]
+    first = ["setup.py"] if "setup.py" in archive.texts else []
+    return first + [one for one in others if not _ASIDE.match(one)]
+
+
+def _has_astropy_helpers(archive: Archive) -> bool:
+    """Whether the setup.py has what extension-helpers was before."""
+    return "get_package_info" in archive.texts.get("setup.py", "")
+
+
+def _scripts(archive: Archive, first: Iterable[str]) -> Iterator[Tuple[str, Script]]:
+    """Some scripts, the modules that they take parts from, and the scripts that they start."""
+    seen: Set[str] = set()
+    waiting = list(first)
     while waiting:
         name = waiting.pop(0)
         if name in seen:
             continue
         seen.add(name)
         script = parse_script(archive.texts[name])
-        yield script
+        yield name, script
         for module in script.imports:
             path = module.replace(".", "/")
             for one in (f"{path}.py", f"{path}/__init__.py", f"{path.partition('/')[0]}.py"):
                 if one in archive.texts and one not in seen:
                     waiting.append(one)
+        for path in script.starts:
+            found = [one for one in archive.texts if f"/{one}".endswith(f"/{path}")]
+            waiting += sorted(found, key=len)[:1]
+
+
+def _started(archive: Archive, scripts: Mapping[str, Script]) -> Found:
+    """The programs that scripts start, and the languages of what these build."""
+    found: Found = set()
+    for name, script in scripts.items():
+        directory = posixpath.dirname(name)
+        programs = set(script.programs)
+        found |= programs.intersection(PROGRAMS)
+        if "cargo" in programs:
+            found |= _rust(archive)
+        if "cmake" in programs:
+            near = [posixpath.join(one, "CMakeLists.txt") for one in (directory, "")]
+            listed = [one for one in near if one in archive.texts]
+            found |= _cmake(archive, posixpath.dirname(listed[0])) if listed else set()
+        if "make" in programs:
+            below = [one for one in archive.names if one.startswith(posixpath.join(directory, ""))]
+            built = _by_suffix([one for one in below if not _ASIDE.match(one)], archive)
+            found |= {*built, "c"} if built else set()
+    return found
 
 
 def _script(archive: Archive, scripts: Sequence[Script]) -> Found:
@@ -281,6 +392,11 @@ def _meson(archive: Archive, directory: str) -> Found:
                 positional = re.split(r"\b\w+\s*:", arguments, maxsplit=1)[0]
                 words = re.findall(r"'([^'\n]*)'", positional)[skipped:]
                 found |= {_MESON[one.lower()] for one in words if one.lower() in _MESON}
+        for arguments in _calls(text, "dependency"):
+            name = re.match(r"\s*'([^'\n]+)'", arguments)
+            optional = re.search(r"required\s*:\s*false", arguments)
+            if name and not optional and name[1].lower() not in _FOUND_BY_MESON:
+                found.add("pkgconfig")
     return found
 
 

@@ -10,6 +10,7 @@ what the user has installed into the venv: that is never removed, only reported.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -17,9 +18,9 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from . import __version__, activation, files, locks, shims, umbrella
+from . import __version__, activation, files, locks, shims, stamps, umbrella
 from .distributions import metadata_file, metadata_paths, read_distribution, site_packages
 from .errors import MetadataError
 from .files import FileChange
@@ -33,6 +34,8 @@ RECORD = "layer.json"
 _LONGEST_PATH = 4096
 #: What is behind the name of a shim while it is written, and while it is removed.
 NEW, OLD = ".spack-new~", ".spack-old~"
+#: What a shim repeats of a ``*.dist-info``, or goes by, besides its metadata.
+_REPEATED = ("entry_points.txt", "requires.txt", "RECORD")
 #: What must be there, or must not, for installers to take a shim for what they have locked.
 _TELLING = ("RECORD", "direct_url.json")
 
@@ -52,7 +55,7 @@ class Layer:
     backend: Optional[Backend]
     mode: Mode
 
-    @property
+    @functools.cached_property
     def wheels(self) -> Path:
         return self.environment.wheels
 
@@ -61,10 +64,15 @@ class Layer:
         return self.environment.state / RECORD
 
     @property
+    def stamps(self) -> Path:
+        """Where it is kept how the files looked that were compared last."""
+        return self.environment.state / "stamps"
+
+    @functools.cached_property
     def site_packages(self) -> Path:
         return self.environment.venv / "lib" / f"python{self.inventory.python}" / "site-packages"
 
-    @property
+    @functools.cached_property
     def python(self) -> Path:
         return self.environment.venv / "bin" / "python"
 
@@ -74,7 +82,7 @@ class Layer:
         bound = self.mode is Mode.BOUND and self.backend is Backend.POETRY
         return bound and bool(self.versions.keys() - UNPINNED)
 
-    @property
+    @functools.cached_property
     def versions(self) -> Mapping[str, str]:
         """What is provided: version by project."""
         return {one.name: one.version for one in self.inventory.provided}
@@ -95,6 +103,7 @@ class LayerPlan:
     ``wheels`` are the file names of the shims' wheels, by project. ``copies`` are what was
     installed into the venv though Spack provides it, ``foreign`` tells that the venv is somebody's
     of another python, ``skipped`` is what else is not as it should be: none is ours to change.
+    ``watched`` are the files that were read, or should be there, and that no record vouches for.
     """
 
     layer: Layer
@@ -107,6 +116,7 @@ class LayerPlan:
     stale: Tuple[Path, ...] = ()
     archives: Tuple[FileChange, ...] = ()
     files: Tuple[FileChange, ...] = ()
+    watched: Tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         changes = (*self.archives, *self.files)
@@ -140,18 +150,18 @@ class LayerPlan:
 def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
     """Compare a layer with what is there; reads only. None where there is no python for one.
 
-    What a record says to be in step is believed as far as names go; a ``thorough`` comparison
-    renders every shim and reads those that are installed.
+    What a record says to be in step is believed as far as names go. A ``thorough`` comparison
+    renders every shim and reads those that are installed, but where none of the files that this
+    takes has changed since it was done.
     """
     if layer.inventory.interpreter is None:
         return None
     reason = _impossible(layer)
     if reason is not None:
         return LayerPlan(layer, {}, (Skipped(str(layer.environment.venv), reason, fault=True),))
-    if not thorough:
-        known = _by_record(layer)
-        if known is not None:
-            return known
+    known = _by_record(layer)
+    if known is not None and (not thorough or _unchanged(known)):
+        return known
     return _by_content(layer)
 
 
@@ -232,6 +242,21 @@ def _by_record(layer: Layer) -> Optional[LayerPlan]:
     return None if any(changes) else LayerPlan(layer, wheels, skipped, files=changes)
 
 
+def _unchanged(known: LayerPlan) -> bool:
+    """Whether what a record says still holds for content too, with nothing new beside it."""
+    layer = known.layer
+    expected = set(_read_record(layer.record)["installed"])
+    versions = layer.versions
+    for name in os.listdir(layer.site_packages):
+        if name.endswith((NEW, OLD)):
+            return False
+        if name.endswith((".dist-info", ".egg-info")) and name not in expected:
+            path = layer.site_packages / name
+            if is_shim(path) or _copy(path, versions):
+                return False
+    return not any(_stale_umbrellas(layer, known.wheels)) and stamps.hold(layer.stamps)
+
+
 def _read_record(path: Path) -> Dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
@@ -249,8 +274,9 @@ def _by_content(layer: Layer) -> LayerPlan:
     lines = _path_lines(layer, relative=layer.backend not in ISOLATING)
     rendered: List[Shim] = []
     skipped: List[Skipped] = []
+    watched: List[str] = []
     for one in layer.inventory.provided:
-        shim, widened = shims.render(_source(one), versions, lines)
+        shim, widened = shims.render(_source(one, watched), versions, lines)
         rendered.append(shim)
         skipped += widened
 
@@ -262,6 +288,8 @@ def _by_content(layer: Layer) -> LayerPlan:
     wanted = [shim for shim in rendered if shim.name not in shadowed]
     wanted += [umbrella.shim(wheels)] if layer.has_umbrella else []
     missing = [shim for shim in wanted if not (foreign or (fits and _is_installed(shim, layer)))]
+    for shim in wanted:
+        watched += _paths(shim, layer)
     expected = {shim.dist_info for shim in wanted}
     stale = [path for path in _shims_in(layer) if path.name not in expected] if fits else []
 
@@ -274,6 +302,7 @@ def _by_content(layer: Layer) -> LayerPlan:
         path = layer.wheels / shim.wheel
         after = shims.render_wheel(shim)
         archives.append(FileChange(path, files.read_optional(path), after))
+        watched.append(str(path))
     record = {
         "copies": [str(copy.path) for copy in copies],
         "digest": layer.digest(),
@@ -297,41 +326,58 @@ def _by_content(layer: Layer) -> LayerPlan:
             *_umbrella_files(layer, wheels),
             FileChange(layer.record, files.read_optional(layer.record), text.encode()),
         ),
+        watched=tuple(watched),
     )
 
 
-def _source(one: Provided) -> Source:
-    """Read what a shim repeats of a provided distribution. Raises MetadataError."""
+def _source(one: Provided, watched: List[str]) -> Source:
+    """Read what a shim repeats of a provided distribution. Raises MetadataError.
+
+    The paths that this depends on are added to ``watched``.
+    """
+    file, directory = metadata_file(one.path), str(one.path)
+    watched.append(str(file))
     try:
-        metadata = metadata_file(one.path).read_bytes()
-        if not one.path.is_dir():  # An ``*.egg-info`` of distutils is a file.
+        metadata = _read(str(file))
+        if file == one.path:  # An ``*.egg-info`` of distutils is a file.
             return Source(one, metadata)
-        names = set(os.listdir(one.path))
+        names = set(os.listdir(directory))
         entry_points, requires, recorded = (
-            (one.path / name).read_bytes() if name in names else b""
-            for name in ("entry_points.txt", "requires.txt", "RECORD")
+            _read(f"{directory}/{name}") if name in names else b"" for name in _REPEATED
         )
     except OSError as error:
         raise MetadataError(
             f"{error.filename}: cannot be read ({error.strerror});"
             f" run 'spack install --overwrite' for {one.spec}"
         ) from None
+    watched.append(directory)
+    watched += [f"{directory}/{name}" for name in _REPEATED if name in names]
     known = shims.parse_console_scripts(entry_points)
-    scripts = tuple(_scripts(one.path, recorded, known))
+    scripts = tuple(_scripts(directory, recorded, known, watched))
     return Source(one, metadata, entry_points, requires, scripts)
 
 
-def _scripts(dist_info: Path, recorded: bytes, known: Mapping[str, str]) -> Iterator[Script]:
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
+
+
+def _scripts(
+    dist_info: str, recorded: bytes, known: Mapping[str, str], watched: List[str]
+) -> Iterator[Script]:
     """The Python scripts of a distribution that are not entry points.
 
     Their first line is the interpreter that Spack installed with, or ``sbang`` and then it.
     """
-    prefix = os.path.normpath(os.path.join(os.path.realpath(dist_info / "RECORD"), *[".."] * 5))
-    for name in dict.fromkeys(recorded_scripts(recorded)):
-        if name in known or not shims.is_script_name(name):
-            continue
+    names = [one for one in dict.fromkeys(recorded_scripts(recorded)) if one not in known]
+    if not names:
+        return
+    prefix = os.path.normpath(os.path.join(os.path.realpath(f"{dist_info}/RECORD"), *[".."] * 5))
+    for name in filter(shims.is_script_name, names):
+        path = f"{prefix}/bin/{name}"
+        watched.append(path)
         try:
-            data = Path(prefix, "bin", name).read_bytes()
+            data = _read(path)
         except OSError:
             continue
         first, _, rest = data.partition(b"\n")
@@ -349,12 +395,19 @@ def recorded_scripts(record: bytes) -> List[str]:
 def _copies(layer: Layer, versions: Mapping[str, str]) -> Iterator[Distribution]:
     """The distributions in the venv that Spack provides too; shims are none."""
     for path in metadata_paths(layer.site_packages):
-        try:
-            found = read_distribution(path)
-        except MetadataError:
-            continue
-        if found.name in versions and not is_shim(path):
+        found = _copy(path, versions)
+        if found:
             yield found
+
+
+def _copy(path: Path, versions: Mapping[str, str]) -> Optional[Distribution]:
+    if is_shim(path):
+        return None
+    try:
+        found = read_distribution(path)
+    except MetadataError:
+        return None
+    return found if found.name in versions else None
 
 
 def _shims_in(layer: Layer) -> Iterator[Path]:
@@ -388,9 +441,9 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
     layer's path file is gone a tool has made the venv anew, and all shims are written again: those
     from wheels have brought a path file each, which would make python start slowly.
     """
-    if not (layer.site_packages / PATH_FILE).exists():
+    if not os.path.exists(f"{layer.site_packages}/{PATH_FILE}"):
         return False
-    dist_info = layer.site_packages / shim.dist_info
+    dist_info = f"{layer.site_packages}/{shim.dist_info}"
     expected = installed_files(shim, layer)
     exact = [f"{shim.dist_info}/{name}" for name in (*shim.files, "INSTALLER")]
     if f"{shim.dist_info}/RECORD" in expected:  # Else INSTALLER tells who does not uninstall it.
@@ -402,22 +455,32 @@ def _is_installed(shim: Shim, layer: Layer) -> bool:
         if any((f"{shim.dist_info}/{name}" in expected) != (name in present) for name in telling):
             return False
         if "direct_url.json" in present:
-            url = (dist_info / "direct_url.json").read_text(encoding="utf-8")
+            url = _read(f"{dist_info}/direct_url.json").decode("utf-8")
             if f"/{_origin(shim, layer).name}" not in unquote(url):
                 return False
         return all(
-            (layer.site_packages / name).read_bytes() == expected[name] for name in exact
-        ) and all(_is_there(layer.site_packages / name, layer) for name in expected)
+            _read(f"{layer.site_packages}/{name}") == expected[name] for name in exact
+        ) and all(_is_there(name, layer) for name in expected if name not in exact)
     except OSError:
         return False
 
 
-def _is_there(path: Path, layer: Layer) -> bool:
+def _is_there(name: str, layer: Layer) -> bool:
     """Whether a file is there, and if it is a script, is one of this venv where it is now."""
-    if path.parent.name != "bin":
-        return path.exists()
-    with path.open("rb") as file:
-        return os.fsencode(layer.environment.venv / "bin") in file.read(_LONGEST_PATH)
+    path = f"{layer.site_packages}/{name}"
+    if not name.startswith("../"):
+        return os.path.exists(path)
+    with open(path, "rb", buffering=0) as file:
+        return os.fsencode(f"{layer.environment.venv}/bin") in file.read(_LONGEST_PATH)
+
+
+def _paths(shim: Shim, layer: Layer) -> Iterator[str]:
+    """What an installed shim consists of: its directory, the files in it, its scripts."""
+    dist_info = f"{layer.site_packages}/{shim.dist_info}"
+    yield dist_info
+    yield from (f"{dist_info}/{name}" for name in (*shim.files, "INSTALLER", *_TELLING))
+    for name in (*shim.entry_points, *(script.name for script in shim.scripts)):
+        yield f"{layer.environment.venv}/bin/{name}"
 
 
 def _umbrella_files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:
@@ -455,8 +518,9 @@ def _files(layer: Layer, wheels: Mapping[str, str], *, in_venv: bool) -> Iterato
     texts = {layer.site_packages / PATH_FILE: _path_lines(layer, relative=relative)}
     if layer.mode is Mode.BOUND:
         pip_constraints = environment.state / "pip-constraints.txt"
+        place = layer.wheels.as_uri()
         lines = [
-            f"{one.name} @ {(layer.wheels / wheels[one.name]).as_uri()}\n"
+            f"{one.name} @ {place}/{quote(wheels[one.name])}\n"
             for one in layer.inventory.provided
             if one.name not in UNCONSTRAINED
         ]

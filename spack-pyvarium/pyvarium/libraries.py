@@ -4,24 +4,25 @@
 """The libraries the core stands on, for a Spack whose Python has none of them.
 
 The installed distribution brings them as its dependencies. Beside a clone they are kept in a
-directory of their own, so that a system's Python is never touched. Imports nothing of them itself.
+directory of their own, so that a system's Python is never touched. Imports nothing of them itself,
+and what only installing needs where that is done: every command asks here first.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Tuple
 
 import pyvarium
 
 from .errors import FileError, PyvariumError
 from .files import share
+
+if TYPE_CHECKING:
+    import subprocess
 
 NAMES = ("packaging", "tomlkit")
 #: As in ``pyproject.toml``; the wheels must suit every Python that may run Spack from this clone.
@@ -73,6 +74,9 @@ def install(
     Only wheels of pure Python for the oldest Python, so any pip will do. The directory appears
     complete or not at all. Raises PyvariumError.
     """
+    import shutil
+    import tempfile
+
     installer = find_installer(sys.executable)
     if installer is None:
         raise PyvariumError(
@@ -106,6 +110,8 @@ def install(
 
 def find_installer(python: str) -> Optional[List[str]]:
     """The command of an installer that exists: Spack's own Python's, or one on PATH."""
+    import shutil
+
     if importlib.util.find_spec("pip") is not None:
         return [python, "-m", "pip", "install", "--quiet"]
     for name, words in (
@@ -127,6 +133,8 @@ def last_error(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    import subprocess
+
     return subprocess.run(
         command,
         env={**os.environ, **PIP_ENVIRON},

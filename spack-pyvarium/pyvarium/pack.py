@@ -157,7 +157,6 @@ def plan(
     trees = [
         _venv_tree(environment, shape),
         *(Tree(one.path, one.member) for one in editables),
-        *extra.trees,
     ]
     if not wish.reference:
         trees += [*_python_trees(python), *_lower_trees(environment, inventory)]
@@ -176,17 +175,19 @@ def plan(
         view = environment.views[0] if environment.views else environment.path
         reference = Reference(str(view), str(inventory.interpreter))
     variables, skipped = _variables((*changes, *extra.variables), origins, wish.reference)
-    files = dict(gathered.files)
+    added = members.gather(extra.trees)  # As it is, whatever it looks like.
+    files = {**gathered.files, **added.files}
     for name, data, executable in _own_files(
         inventory, python, shape, variables, reference, gathered
     ):
         files[name] = Member(name, "", len(data), TIME, executable, data=data)
     bundled = tuple(Bundled(one.member, one.soname) for one in (linked.bundled if linked else ()))
-    links = dict(gathered.links)
+    links = {**gathered.links, **added.links}
     for name in ("python", "python3"):
         links[f"{shape.prefix}/bin/{name}"] = os.path.basename(shape.executable)
         files.pop(f"{shape.prefix}/bin/{name}", None)
-    content = Content(files, links, _parents([*files, *links]), bundled)
+    directories = {*_parents([*files, *links]), *added.directories}
+    content = Content(files, links, tuple(sorted(directories)), bundled)
     origin = Origin(
         architecture=python.architecture,
         libc=libc,
@@ -198,7 +199,7 @@ def plan(
         variables=variables,
         data=extra.data,
     )
-    everything = (*gathered.skipped, *(linked.skipped if linked else ()), *skipped)
+    everything = (*gathered.skipped, *added.skipped, *(linked.skipped if linked else ()), *skipped)
     return Plan(origin, content, tuple(dict.fromkeys(everything)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -32,6 +32,7 @@ class Project:
     """What is asked for; ``None`` and empty where the file says nothing.
 
     ``groups`` are dependency groups and extras. ``specs`` are what is asked of Spack already.
+    ``native`` are the requirements, as text, that the index is to serve, not a recipe.
     ``pyproject`` is the text to start from, to the byte, where the file is a ``pyproject.toml``.
     """
 
@@ -40,6 +41,7 @@ class Project:
     requirements: Tuple[Asked, ...] = ()
     groups: Mapping[str, Tuple[Asked, ...]] = field(default_factory=dict)
     specs: Tuple[str, ...] = ()
+    native: FrozenSet[str] = frozenset()
     pyproject: Optional[str] = None
     skipped: Tuple[Skipped, ...] = ()
 

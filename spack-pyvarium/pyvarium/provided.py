@@ -10,6 +10,7 @@ only explains what is absent: it holds specs that are not installed, not linked 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from .model import Distribution, Environment, Inventory, Provided, Skipped
 
 #: The end of an installation prefix under Spack's default projection, ``{name}-{version}-{hash}``.
 _HASH = re.compile(r"-([a-z0-9]{32})$")
+#: A path below the library of a python, and the prefix that this is in.
+_LIBRARY = re.compile(r"(.*)/lib(?:64)?/python[^/]*/", re.DOTALL)
 
 
 class _Found(NamedTuple):
@@ -132,7 +135,7 @@ def _in_view(
     copied: Optional[Mapping[str, str]] = None
     for directory in directories:
         for path in metadata_paths(directory):
-            prefix = _prefix(metadata_file(path))
+            prefix = prefix_of(metadata_file(path))
             dag_hash = _hash_of(prefix, lockfile) if prefix else None
             if dag_hash is None:
                 if copied is None:
@@ -161,35 +164,33 @@ def _names_in_store(environment: Environment, lockfile: Lockfile) -> Mapping[str
     return {path.name: dag_hash for path, dag_hash in found if dag_hash}
 
 
-def _prefix(metadata: Path) -> Optional[Path]:
+def prefix_of(metadata: Path) -> Optional[str]:
     """The installation prefix that a metadata file really lies in, if it is one of Spack's.
 
     A view links files, or whole directories, straight into the store. To resolve every part of
     both paths would cost more than all the rest; it is done for what is linked otherwise.
     """
-    for link in (metadata, metadata.parent):
-        if link.is_symlink():
-            prefix = _above_library(link.parent / os.readlink(link))
+    file = str(metadata)
+    for link in (file, os.path.dirname(file)):
+        with contextlib.suppress(OSError):  # It is none.
+            prefix = _above_library(os.path.join(os.path.dirname(link), os.readlink(link)))
             if prefix is not None:
                 return prefix
-    return _above_library(metadata.resolve())
+    return _above_library(os.path.realpath(metadata))
 
 
-def _above_library(path: Path) -> Optional[Path]:
-    for parent in path.parents:
-        if parent.name.startswith("python") and parent.parent.name in ("lib", "lib64"):
-            prefix = parent.parent.parent
-            return prefix if (prefix / ".spack").is_dir() else None
-    return None
+def _above_library(path: str) -> Optional[str]:
+    match = _LIBRARY.match(path)
+    return match[1] if match and os.path.isdir(f"{match[1]}/.spack") else None
 
 
-def _hash_of(prefix: Path, lockfile: Lockfile) -> Optional[str]:
+def _hash_of(prefix: str, lockfile: Lockfile) -> Optional[str]:
     """The DAG hash of an installation prefix, by its name or else by what Spack wrote into it."""
-    match = _HASH.search(prefix.name)
+    match = _HASH.search(prefix)
     if match and match[1] in lockfile.nodes:
         return match[1]
     try:
-        data = json.loads((prefix / ".spack" / "spec.json").read_text(encoding="utf-8"))
+        data = json.loads(Path(prefix, ".spack", "spec.json").read_text(encoding="utf-8"))
         return str(data["spec"]["nodes"][0]["hash"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None

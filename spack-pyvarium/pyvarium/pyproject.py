@@ -51,6 +51,16 @@ class Owned:
     not_on_index: Tuple[str, ...] = ()
 
 
+def decode(data: bytes, subject: str) -> str:
+    """The text of a file; raises PyprojectError."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PyprojectError(
+            f"{subject}: is not UTF-8 at byte {error.start}; save it as UTF-8"
+        ) from None
+
+
 def owned(text: str, subject: str) -> Owned:
     """Read the keys we own; ``subject`` names the file in a PyprojectError."""
     data = parse(text, subject)

@@ -166,6 +166,7 @@ class Recipe:
     ``versions`` and ``dependencies`` are in the order that they are written in. ``repo`` is the
     namespace of the repo whose recipe of the same name this one extends; None where it stands
     alone. ``problems`` are for the report; what is ``unsaid`` is in the recipe as a comment.
+    ``hooks`` is whether build backends were asked what they require.
     """
 
     name: str
@@ -181,6 +182,7 @@ class Recipe:
     missing: Tuple[Missing, ...] = ()
     problems: Tuple[str, ...] = ()
     repo: Optional[str] = None
+    hooks: bool = False
 
     @property
     def links(self) -> bool:

@@ -29,7 +29,9 @@ BEGIN = "# pyvarium: begin"
 END = "# pyvarium: end"
 _MARK = re.compile(r"^[ \t]*# pyvarium: (begin|end)[ \t]*(?:\r?\n|\r?\Z)", re.MULTILINE)
 #: In a comment whose lines may be broken anywhere.
-_MADE_OF = re.compile(r"'spack[\s#]+pyvarium[\s#]+recipe[\s#]+create[\s#]+([a-z0-9-]+)'")
+_MADE_OF = re.compile(
+    r"'spack[\s#]+pyvarium[\s#]+recipe[\s#]+create[\s#]+(--hooks[\s#]+)?([a-z0-9][a-z0-9-]*)'"
+)
 #: What a recipe that extends another one imports.
 _EXTENDED = re.compile(r"spack_repo\.([A-Za-z0-9_.]+)\.packages\.\w+\.package")
 _LIBRARIES = (
@@ -90,17 +92,15 @@ def with_generated(text: str, recipe: Recipe) -> str:
 
 def generated(recipe: Recipe) -> str:
     """What is ours in the class, with the marks around it."""
+    hooks = "--hooks " if recipe.hooks else ""
     made = (
-        f"Made by 'spack pyvarium recipe create {recipe.project}'. What stands between the marks"
-        f" is made anew by 'spack pyvarium recipe update {recipe.project}'."
+        f"Made by 'spack pyvarium recipe create {hooks}{recipe.project}'. What stands between the"
+        f" marks is made anew by 'spack pyvarium recipe update {recipe.project}'."
     )
     blocks = [[BEGIN, *_comment(made)]]
     if recipe.repo is None:
         blocks.append(
-            [
-                f"homepage = {_quoted(recipe.homepage)}",
-                f"pypi = {_quoted(recipe.pypi)}",
-            ]
+            [*_assigned("homepage", recipe.homepage), *_assigned("pypi", recipe.pypi)],
         )
         blocks.append(
             [
@@ -123,7 +123,8 @@ def generated(recipe: Recipe) -> str:
 class Generated:
     """What stands between the marks of a recipe, as far as it is needed to make it anew.
 
-    ``repo`` is the namespace of the repo whose recipe it extends, None where it stands alone.
+    ``repo`` is the namespace of the repo whose recipe it extends, None where it stands alone;
+    ``hooks`` whether it has what build backends were asked for.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Generated:
     repo: Optional[str]
     labels: FrozenSet[str]
     extras: FrozenSet[str]
+    hooks: bool = False
 
 
 def read_generated(text: str, name: str, subject: str) -> Generated:
@@ -156,7 +158,12 @@ def read_generated(text: str, name: str, subject: str) -> Generated:
     if project is None:
         raise RecipeError(f"{subject}: does not say of which project it is; create it again")
     return Generated(
-        name, project[1], repo, frozenset(calls["version"]), frozenset(calls["variant"])
+        name,
+        project[2],
+        repo,
+        frozenset(calls["version"]),
+        frozenset(calls["variant"]),
+        hooks=project[1] is not None,
     )
 
 
@@ -179,6 +186,14 @@ def _marks(text: str, subject: str) -> List[re.Match[str]]:
 def _heading(name: str, base: str) -> List[str]:
     line = f"class {name}({base}):"
     return [line] if len(line) <= _WIDTH else [f"class {name}(", f"    {base}", "):"]
+
+
+def _assigned(name: str, value: str) -> List[str]:
+    """In parentheses if it then fits into a line, as black has it; else it stays too long."""
+    line, indented = f"{name} = {_quoted(value)}", f"    {_quoted(value)}"
+    if len(line) <= _WIDTH - 4 or len(indented) > _WIDTH - 4:
+        return [line]
+    return [f"{name} = (", indented, ")"]
 
 
 def _version(one: Listed) -> List[str]:

@@ -73,14 +73,15 @@ class Sources:
     ``named`` finds the recipe of a project, ``recipe`` one by its own name, and ``existing`` reads
     all of one. ``fetch`` asks the index for the releases of a project that a policy selects within
     a specifier, and for those of some versions beside them. ``amend`` adds what the index does not
-    tell to those of which a recipe is made.
+    tell to those of which a recipe is made, ``recall`` that of it which was added before.
     """
 
     named: Callable[[str], Optional[Known]]
     recipe: Callable[[str], Optional[Known]]
     existing: Callable[[str], Existing]
     fetch: Callable[[str, Optional[str], SpecifierSet, FrozenSet[str]], Project]
-    amend: Callable[[Project], Project] = lambda project: project
+    amend: Optional[Callable[[Project], Project]] = None
+    recall: Callable[[Project], Project] = lambda project: project
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """The recipes to be written, the requests that need none, and what is to be looked at."""
+    """The recipes to be written, the requests that need none, and what is to be looked at.
+
+    ``refused`` are the requests that nothing is written for: a file is in the way.
+    """
 
     recipes: Tuple[Planned, ...]
     enough: Tuple[str, ...] = ()
     problems: Tuple[str, ...] = ()
+    refused: Tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(one.change for one in self.recipes)
@@ -142,20 +147,30 @@ class _Wanted:
     keep: FrozenSet[str] = frozenset()
     base: Optional[str] = None
     text: Optional[str] = None
+    hooks: bool = False
 
 
 def plan_creation(
     requests: Sequence[Requirement], repo: Repo, sources: Sources, options: Options
 ) -> Plan:
-    """Plan recipes for requests and for what they depend on; raises PyvariumError."""
+    """Plan recipes for requests and for what they depend on; raises PyvariumError.
+
+    A recipe that is not ours to change stops no other.
+    """
     work = _Work(repo, sources, options)
+    refused: List[str] = []
     for request in requests:
         if request.url is not None:
             raise RecipeError(
                 f"{request.name}: is asked for by an address; ask for a version on the index"
             )
-        work.want(canonicalize_name(request.name), request.specifier, request.extras)
-    return work.plan()
+        try:
+            work.want(canonicalize_name(request.name), request.specifier, request.extras)
+        except RecipeError as error:
+            if len(requests) == 1:
+                raise
+            refused.append(str(error))
+    return replace(work.plan(), refused=tuple(refused))
 
 
 def plan_update(names: Sequence[str], repo: Repo, sources: Sources, options: Options) -> Plan:
@@ -230,6 +245,7 @@ class _Work:
             keep=said.labels,
             base=f"{said.repo}.{said.name}" if said.repo else None,
             text=text,
+            hooks=said.hooks,
         )
 
     def plan(self) -> Plan:
@@ -304,9 +320,13 @@ class _Work:
             newest = existing.versions[0] if existing.versions else "no version"
             self.enough[project] = f"{existing.repo} has {existing.name} up to {newest}"
             return
-        self.recipes[project] = describe(
-            self.sources.amend(fetched), wanted.extras, self.named, self.requirements_of, existing
-        )
+        if self.sources.amend is not None:
+            fetched = self.sources.amend(fetched)
+        elif wanted.hooks:
+            fetched = self.sources.recall(fetched)
+        recipe = describe(fetched, wanted.extras, self.named, self.requirements_of, existing)
+        hooks = wanted.hooks or self.sources.amend is not None
+        self.recipes[project] = replace(recipe, hooks=hooks)
 
     def _follow(self) -> List[str]:
         """Want what the recipes depend on, and return what is to be described (again)."""

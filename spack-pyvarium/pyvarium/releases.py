@@ -18,6 +18,8 @@ from packaging.version import Version
 
 #: The compiled languages that a recipe of Spack's can ask a compiler for, in its order.
 LANGUAGES = ("c", "cxx", "fortran", "rust")
+#: The programs that it asks for where a build calls them. Nobody asks for make, which is there.
+PROGRAMS = ("cmake", "ninja", "pkgconfig")
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,16 @@ class Build:
     """How a release is built, read from its sdist without running anything of it.
 
     ``requires`` is ``build-system.requires``, or what stands for it in an older project;
-    ``languages`` are some of LANGUAGES, in that order. ``known`` is False where the sdist could
-    not be read or says by running code only what it needs.
+    ``languages`` are some of LANGUAGES, in that order, and ``programs`` some of PROGRAMS.
+    ``known`` is False where the sdist could not be read, or says by running code only what it
+    needs: what is here is then not all.
     """
 
     requires: Tuple[Requirement, ...] = ()
     backend: str = "setuptools.build_meta:__legacy__"
     languages: Tuple[str, ...] = ()
     known: bool = True
+    programs: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

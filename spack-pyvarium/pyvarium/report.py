@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from .files import FileChange
+from .errors import FileError
+from .files import FileChange, read_optional
 from .model import Backend, Distribution, Inventory, Provided, Skipped
 from .settings import Setting, render
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from .checking import Finding
     from .choice import Choice
     from .creation import Created
+    from .exports import Contents
     from .kernel import Kernel
     from .lifecycle import Removal
     from .model import Environment
@@ -44,6 +48,38 @@ class Answer:
     text: str
     notes: Tuple[str, ...] = ()
     code: int = OK
+
+
+def to_file(answer: Answer, output: Optional[str]) -> Answer:
+    """The answer with its text in a file, if one is named that is not ``-``; raises FileError."""
+    if output in (None, "-"):
+        return answer
+    path = Path(str(output))
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
+    change = FileChange(path, read_optional(path), answer.text.encode("utf-8"))
+    return replace(answer, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")
+
+
+def annotated(answer: Answer, file: Path, directory: Path) -> Answer:
+    """Say what is wrong in the words by which GitHub shows it at a file.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    if answer.code == OK:
+        return answer
+    wrong = [*answer.text.splitlines(), *(one for one in answer.notes if "rror: " in one)]
+    path = str(file)
+    with contextlib.suppress(ValueError):
+        path = str(Path(os.path.abspath(file)).relative_to(directory))
+    escaped = _github(path).replace(":", "%3A").replace(",", "%2C")
+    lines = [f"::error file={escaped}::{_github(one)}\n" for one in wrong]
+    notes = tuple(one for one in answer.notes if one not in wrong)
+    return Answer("".join(lines), notes, answer.code)
+
+
+def _github(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def render_table(values: Mapping[str, Any]) -> str:
@@ -139,6 +175,29 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 
 def render_json(value: Dict[str, Any]) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def render_poncho(
+    python: Optional[str],
+    requirements: Sequence[str],
+    specs: Sequence[str],
+    made_by: Optional[str] = None,
+) -> str:
+    """Poncho's specification, which passes over what it does not know: so all is asked of pip.
+
+    https://cctools.readthedocs.io/en/latest/poncho/ ; without the name and prefix of the machine.
+    """
+    value: Dict[str, Any] = {
+        "conda": {
+            "channels": ["conda-forge"],
+            "dependencies": [
+                f"python={python}" if python else "python",
+                {"pip": list(requirements)},
+            ],
+        },
+        "spack": list(specs),
+    }
+    return render_json({**value, "made-by": made_by} if made_by else value)
 
 
 def plan_as_json(plan: Plan, written: bool) -> Dict[str, Any]:
@@ -364,6 +423,12 @@ def kernels(found: Sequence[Kernel], as_json: bool) -> Answer:
     return Answer(_columns(table) if found else "no kernel of ours\n")
 
 
+def announced(environment: Created) -> Sequence[str]:
+    """What an environment is made of, line by line."""
+    lines = [f"{'Warning' if one.fault else 'Skipped'}: {one}" for one in environment.skipped]
+    return [*lines, *render_choices(environment.choices).splitlines()]
+
+
 def packed(
     path: Path,
     plan: PackPlan,
@@ -405,6 +470,35 @@ def packed(
     return Answer(f"{_columns(rows)}{path}: {told}\nid {written.pack_id}\n", notes)
 
 
+def exported(
+    contents: Contents,
+    change: FileChange,
+    skipped: Sequence[Skipped],
+    *,
+    check: bool,
+    as_json: bool,
+) -> Answer:
+    """The answer of an export to a file."""
+    code = DIFFERS if check and change else OK
+    if as_json:
+        value = {
+            "file": str(change.path),
+            "in-step": not change,
+            "origin": contents.origin,
+            "provided": {one.name: one.version for one in contents.provided},
+            "python": contents.python,
+            "skipped": skipped_as_json(skipped),
+            "upper": {one.name: one.version for one in contents.upper},
+            "written": bool(change) and not check,
+        }
+        return Answer(render_json(value), (), code)
+    said = "written"
+    if check:
+        said = "differs; export it again"
+    text = f"{change.path}: {said if change else 'is up to date'}\n"
+    return Answer(text, skipped_notes(skipped), code)
+
+
 def module_files(
     planned: Sequence[ModuleFile], *, written: bool, check: bool, diff: bool, as_json: bool
 ) -> Answer:
@@ -438,7 +532,8 @@ def module_files(
 
 def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json: bool) -> Answer:
     """The answer of ``recipe create`` and ``recipe update``; problems are notes."""
-    code = DIFFERS if check and plan else OK
+    code = ERROR if plan.refused else DIFFERS if check and plan else OK
+    problems = (*plan.refused, *plan.problems)
     if as_json:
         rows = [
             {
@@ -454,14 +549,14 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
         ]
         answer = {
             "enough": list(plan.enough),
-            "problems": list(plan.problems),
+            "problems": list(problems),
             "recipes": rows,
             "written": written,
         }
         return Answer(render_json(answer), (), code)
     if diff:
         text = "".join(one.unified_diff() for one in plan.recipes)
-        return Answer(text, plan.problems, code)
+        return Answer(text, problems, code)
     words = {"kept": "in step"}
     lines = [f"{one}\n" for one in plan.enough]
     for one in plan.recipes:
@@ -474,7 +569,7 @@ def recipes(plan: RecipePlan, *, written: bool, check: bool, diff: bool, as_json
             f"{one.change.path}: {would}{words.get(one.action, one.action)}"
             f" ({one.recipe.name}, {has}, {one.reason})\n"
         )
-    return Answer("".join(lines) or "nothing to do\n", plan.problems, code)
+    return Answer("".join(lines) or "nothing to do\n", problems, code)
 
 
 def recipe_findings(
@@ -500,6 +595,7 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
     rows = scoring.rows(scored)
     languages = {
         "languages": [one.languages for one in scored.compared],
+        "languages, if not refuted by the wheels": [one.evident for one in scored.compared],
         "compiled, by the wheels": [one.compiled for one in scored.compared],
         "compiled, by the wheels, by hand": [one.by_hand for one in scored.compared],
     }
@@ -525,6 +621,11 @@ def recipe_scores(scored: Scored, as_json: bool) -> Answer:
             "counts": counts,
             "departures": [{**asdict(one), "kind": one.kind.value} for one in departures],
             "languages": {what: _score_as_json(one) for what, one in totals.items()},
+            "language_departures": [
+                {"name": each.name, **asdict(one)}
+                for each in scored.compared
+                for one in each.tongues
+            ],
             "left_out": list(scored.notes),
             "pythons": list(scored.pythons),
             "recipes": [one.name for one in scored.compared],

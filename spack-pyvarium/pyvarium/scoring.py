@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from statistics import fmean
 from typing import (
@@ -21,6 +21,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Mapping,
     Optional,
     Sequence,
     Set,
@@ -166,12 +167,24 @@ class Departure:
 
 
 @dataclass(frozen=True)
+class Tongues:
+    """The languages that two recipes ask for at a version, and whether its wheels are compiled."""
+
+    label: str
+    ours: Tuple[str, ...]
+    theirs: Tuple[str, ...]
+    compiled: Optional[bool]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A hand-written recipe beside the one that is made of the metadata of its versions.
 
-    ``languages`` compares theirs; ``compiled`` and ``by_hand`` whether ours, and the hand-written
-    one, ask for any with the wheels of the versions that have some. ``cells`` is how many cases
-    were searched for the ``differences`` of ours from the metadata.
+    ``languages`` compares theirs. So does ``evident``, but a hand-written one is taken to ask for
+    none at a version whose wheels have nothing compiled, since that is wrong. ``tongues`` are the
+    versions where they differ. ``compiled`` and ``by_hand`` compare whether ours, and the
+    hand-written one, ask for any with the wheels of the versions that have some. ``cells`` is how
+    many cases were searched for the ``differences`` of ours from the metadata.
     """
 
     name: str
@@ -179,6 +192,8 @@ class Comparison:
     build_system: str
     pairs: Tuple[Pair, ...]
     languages: Score
+    evident: Score
+    tongues: Tuple[Tongues, ...]
     compiled: Score
     by_hand: Score
     cells: int
@@ -300,19 +315,36 @@ def compare(
     """
     extras = {canonicalize_name(extra) for one in project.releases for extra in one.extras}
     ours = describe(project, extras & theirs.variants, named, requirements_of)
-    labels = tuple(one.label for one in ours.versions if one.label in theirs.versions)
+    names = _names(project, ours, theirs)
+    spoken = tuple(tongues(project, ours, theirs, names))
     return Comparison(
         name=theirs.name,
-        labels=labels,
+        labels=tuple(names),
         build_system=theirs.build_system,
         pairs=tuple(pairs(project, ours, theirs, named, cells(PYTHONS))),
-        languages=languages(ours, theirs, labels),
-        compiled=compiled(project, ours.dependencies, labels),
-        by_hand=compiled(project, theirs.dependencies, labels, theirs.enabled),
+        languages=languages(spoken),
+        evident=languages(
+            replace(one, theirs=()) if one.compiled is False else one for one in spoken
+        ),
+        tongues=tuple(one for one in spoken if set(one.ours) != set(one.theirs)),
+        compiled=compiled(project, ours.dependencies, names),
+        by_hand=compiled(project, theirs.dependencies, names.values(), theirs.enabled),
         cells=count_cells(project, ours),
         differences=differences(project, ours, named, requirements_of),
         problems=ours.problems,
     )
+
+
+def _names(project: Project, ours: Recipe, theirs: Existing) -> Dict[str, str]:
+    """The versions that both recipes have, as ours names them and as theirs does."""
+    found = {}
+    listed = {one.label for one in ours.versions}
+    for release in project.releases:
+        label = label_of(release.version, release.source.label)
+        name = label_of(release.version, release.source.label, theirs.versions)
+        if label is not None and label in listed and name is not None and name in theirs.versions:
+            found[label] = name
+    return found
 
 
 def pairs(
@@ -323,21 +355,20 @@ def pairs(
     The variants of the hand-written one are as they are by default, in both. A library that
     is only linked is left out, since no metadata speaks of it.
     """
-    listed = {one.label for one in ours.versions}
+    names = _names(project, ours, theirs)
     versions: Dict[str, Tuple[str, ...]] = {}
     for release in project.releases:
         label = label_of(release.version, release.source.label)
-        if label is None or label not in listed or label not in theirs.versions:
+        if label is None or label not in names:
             continue
         by_extra = _by_extra(release, named)
         for cell in where:
-            mine, other = (
-                _counted(one.dependencies, label, cell, theirs.enabled) for one in (ours, theirs)
-            )
             if not (_runs(ours.dependencies, label, cell, ())) or not (
-                _runs(theirs.dependencies, label, cell, theirs.enabled)
+                _runs(theirs.dependencies, names[label], cell, theirs.enabled)
             ):
                 continue
+            mine = _counted(ours.dependencies, label, cell, theirs.enabled)
+            other = _counted(theirs.dependencies, names[label], cell, theirs.enabled)
             for name, build in sorted(mine.keys() | other.keys()):
                 given, wanted = mine.get((name, build)), other.get((name, build))
                 known = versions.get(name)
@@ -348,15 +379,23 @@ def pairs(
                 yield Pair(label, cell, name, build, given, wanted, extra, to_run, known)
 
 
-def languages(ours: Recipe, theirs: Existing, labels: Iterable[str]) -> Score:
-    """Compare the compiled languages, over versions."""
+def tongues(
+    project: Project, ours: Recipe, theirs: Existing, names: Mapping[str, str]
+) -> Iterator[Tongues]:
+    """The languages of two recipes, over the versions as each of them names them."""
+    shown = {label_of(one.version, one.source.label): one.compiled for one in project.releases}
+    for label, name in names.items():
+        mine = _languages(ours.dependencies, label, theirs.enabled)
+        other = _languages(theirs.dependencies, name, theirs.enabled)
+        yield Tongues(label, tuple(sorted(mine)), tuple(sorted(other)), shown[label])
+
+
+def languages(some: Iterable[Tongues]) -> Score:
+    """Count the languages that both ask for."""
     total = Score()
-    for label in labels:
-        mine, other = (
-            _languages(one.dependencies, label, theirs.enabled) for one in (ours, theirs)
-        )
-        common = len(mine & other)
-        total += Score(len(mine), len(other), common, common)
+    for one in some:
+        common = len(set(one.ours) & set(one.theirs))
+        total += Score(len(one.ours), len(one.theirs), common, common)
     return total
 
 
@@ -369,7 +408,7 @@ def compiled(
     """Whether a recipe asks for a compiler where the wheels of a version show that it is used."""
     total = Score()
     for release in project.releases:
-        label = label_of(release.version, release.source.label)
+        label = label_of(release.version, release.source.label, labels)
         if label in labels and label is not None and release.compiled is not None:
             asks = bool(_languages(dependencies, label, enabled))
             both = asks and release.compiled

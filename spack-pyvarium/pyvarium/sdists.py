@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import posixpath
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Tuple
 
@@ -21,11 +22,11 @@ from . import languages, toml_text
 from .archives import Archive
 from .core_metadata import parse_requirements, parse_requires_txt
 from .errors import PyvariumError
-from .releases import LANGUAGES, Build
+from .releases import LANGUAGES, PROGRAMS, Build
 from .setup_script import parse_script
 
 #: Changes whenever an sdist may be read otherwise than before: what is cached is of one format.
-FORMAT = 2
+FORMAT = 3
 
 _MOST_METADATA = 4 << 20
 _MOST_TEXT = 256 << 10
@@ -113,13 +114,19 @@ def _build(archive: Archive, pyproject: Mapping[str, Any], problems: List[str]) 
         requires = (Requirement("setuptools"),)  # What installers take (PEP 518).
         known = known and bool({"setup.py", "setup.cfg", "pyproject.toml"} & set(archive.names))
     if _runs_setup_script(backend, system):
-        more, whole = _setup_requires(archive, problems)
+        more, whole = _setup_requires(archive, _own_backend(archive, backend, system), problems)
         requires = _with(requires, more)
         known = known and whole
     if not isinstance(system, Mapping):
         requires = _with(requires, _imported(archive))
+    elif backend.startswith("hatchling"):
+        hooks = list(_hatch_requires(languages.hatch_build(archive.texts, pyproject)))
+        requires = _with(requires, parse_requirements(hooks, problems))
     needed = [canonicalize_name(one.name) for one in requires]
-    return Build(requires, backend, languages.detect(archive, pyproject, backend, needed), known)
+    found = languages.detect(archive, pyproject, backend, needed)
+    compiled = tuple(one for one in found if one in LANGUAGES)
+    programs = tuple(one for one in found if one not in LANGUAGES and one not in needed)
+    return Build(requires, backend, compiled, known, programs)
 
 
 def _runs_setup_script(backend: str, system: object) -> bool:
@@ -127,14 +134,40 @@ def _runs_setup_script(backend: str, system: object) -> bool:
     return "setuptools" in backend or (isinstance(system, Mapping) and "backend-path" in system)
 
 
-def _setup_requires(archive: Archive, problems: List[str]) -> Tuple[Tuple[Requirement, ...], bool]:
-    """``setup_requires`` of setup.cfg and setup.py, and whether that is all of it."""
+def _own_backend(archive: Archive, backend: str, system: object) -> str:
+    """The text of a backend that is in the sdist itself."""
+    paths = system.get("backend-path") if isinstance(system, Mapping) else None
+    for path in paths if isinstance(paths, list) and _are_strings(paths) else ():
+        module = backend.partition(":")[0].replace(".", "/")
+        name = posixpath.normpath(posixpath.join(path, f"{module}.py"))
+        if name in archive.texts:
+            return archive.texts[name]
+    return ""
+
+
+def _setup_requires(
+    archive: Archive, backend: str, problems: List[str]
+) -> Tuple[Tuple[Requirement, ...], bool]:
+    """``setup_requires`` of setup.cfg, setup.py and a backend; and whether that is all of it."""
     texts = _cfg_list(archive.texts.get("setup.cfg", ""), problems)
+    texts += parse_script(backend).setup_requires
     script = parse_script(archive.texts.get("setup.py", ""))
     if script.computed:
         problems.append("its setup.py computes what else the build requires; see there")
     found = parse_requirements([*texts, *script.setup_requires], problems)
     return found, not script.computed
+
+
+def _hatch_requires(build: Mapping[str, Any]) -> Iterator[str]:
+    """What hatchling adds when it is asked: what the build of wheels and its hooks depend on."""
+    targets = build.get("targets")
+    wheel = targets.get("wheel") if isinstance(targets, Mapping) else None
+    for table in (build, wheel):
+        hooks = table.get("hooks") if isinstance(table, Mapping) else None
+        for one in (table, *(hooks.values() if isinstance(hooks, Mapping) else ())):
+            listed = one.get("dependencies") if isinstance(one, Mapping) else None
+            if isinstance(one, Mapping) and one.get("enable-by-default") is not False:
+                yield from listed if isinstance(listed, list) and _are_strings(listed) else ()
 
 
 def _with(
@@ -179,6 +212,12 @@ def _stated_requires(
             if texts is not None:
                 return parse_requirements(texts, problems), "pyproject.toml"
     name = next((one for one in archive.texts if _is_requires_txt(one)), None)
+    stated = parse_script(archive.texts.get("setup.py", "")).install_requires
+    if stated is not None:
+        # What requires.txt has was computed on one machine, maybe by Python 2; extras hardly are.
+        listed = parse_requires_txt(archive.texts[name], []) if name is not None else ()
+        extras = (one for one in listed if "extra" in str(one.marker))
+        return (*parse_requirements(stated, problems), *extras), "setup.py"
     if name is not None:
         return parse_requires_txt(archive.texts[name], problems), "requires.txt"
     return None, ""
@@ -222,6 +261,7 @@ def render_sdist(sdist: Sdist) -> bytes:
         "backend": build.backend,
         "languages": build.languages,
         "known": build.known,
+        "programs": build.programs,
         "metadata": sdist.metadata,
         "stated": None if sdist.requires is None else [str(one) for one in sdist.requires],
         "origin": sdist.requires_origin,
@@ -242,6 +282,7 @@ def parse_sdist(data: Optional[bytes]) -> Optional[Sdist]:
                 str(read["backend"]),
                 tuple(one for one in LANGUAGES if one in read["languages"]),
                 bool(read["known"]),
+                tuple(one for one in PROGRAMS if one in read["programs"]),
             ),
             None if read["metadata"] is None else str(read["metadata"]),
             None if stated is None else tuple(Requirement(one) for one in stated),

@@ -66,7 +66,9 @@ def select(
     """
     chosen = () if versions is None else _chosen(found, versions.strip(), specifier)
     return tuple(
-        one for one in found if one in chosen or label_of(one.version, one.source.label) in keep
+        one
+        for one in found
+        if one in chosen or label_of(one.version, one.source.label, keep) in keep
     )
 
 

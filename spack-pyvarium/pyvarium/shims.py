@@ -16,6 +16,7 @@ import base64
 import functools
 import hashlib
 import io
+import keyword
 import os
 import re
 import shlex
@@ -237,9 +238,15 @@ def parse_console_scripts(entry_points: bytes) -> Mapping[str, str]:
     scripts: Dict[str, str] = {}
     for section, line in _entry_lines(entry_points):
         match = _ENTRY_POINT.fullmatch(line) if section in _SCRIPT_SECTIONS else None
-        if match and is_script_name(match["name"]):
+        if match and is_script_name(match["name"]) and _is_importable(match):
             scripts[match["name"]] = f"{match['module']}:{match['attribute']}"
     return scripts
+
+
+def _is_importable(entry_point: re.Match[str]) -> bool:
+    """Whether python can import what an entry point names: a script is made of that."""
+    parts = f"{entry_point['module']}.{entry_point['attribute']}".split(".")
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
 
 
 def _entry_points(data: bytes) -> bytes:

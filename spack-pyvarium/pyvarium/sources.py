@@ -21,6 +21,8 @@ from packaging.version import InvalidVersion, Version
 
 from . import toml_text
 from .analysis import as_project
+from .classic import as_project as as_classic
+from .classic import is_venv
 from .conda import is_environment, parse_environment
 from .declared import parse_pipfile, parse_pylock, parse_pyproject
 from .errors import FileError, LockfileError
@@ -29,6 +31,7 @@ from .lockfile import read_lockfile
 from .model import Skipped
 from .project import Asked, Project, SourceError
 from .requirements import read_requirements
+from .specification import parse_project
 
 __all__ = ["Project", "SourceError", "read_project"]
 
@@ -39,8 +42,8 @@ LoadYaml = Callable[[str], Any]
 _IN_DIRECTORY = "pyproject.toml Pipfile environment.yml environment.yaml requirements.txt".split()
 _KINDS = (
     "a pyproject.toml, a pylock.toml, a Pipfile, an environment.yml, a .txt of requirements,"
-    " a .py or .ipynb,"
-    " or a directory with one of them or a spack.yaml"
+    " a .py or .ipynb, a .json of Poncho's,"
+    " a venv, or a directory with one of them or a spack.yaml"
 )
 #: What Pyvarium 0.2 wrote into spack.yaml and is made anew.
 _MADE_ANEW = ("specs", "view", "concretizer")
@@ -51,8 +54,13 @@ _MARKS = (
 )
 
 
-def read_project(path: Path, load_yaml: LoadYaml) -> Project:
-    """Read what a file or directory asks for; raises PyvariumError."""
+def read_project(path: Path, load_yaml: LoadYaml, environ: Mapping[str, str] = {}) -> Project:
+    """Read what a file or directory asks for; raises PyvariumError.
+
+    The variables say what a venv sees besides.
+    """
+    if is_venv(path):
+        return as_classic(path, environ)
     if path.is_dir():
         return _read_directory(path, load_yaml)
     name = path.name.lower()
@@ -63,6 +71,8 @@ def read_project(path: Path, load_yaml: LoadYaml) -> Project:
         if is_environment(data):
             return parse_environment(data, path, read_text)
         raise SourceError(f"{path}: is neither of Conda nor of Spack; name {_KINDS}")
+    if name.endswith(".json"):
+        return parse_project(read_text(path), str(path), read_text)
     if name.endswith((".txt", ".in")):
         return read_requirements(path, read_text)
     if name.endswith((".py", ".ipynb")) and name != "setup.py" and path.exists():

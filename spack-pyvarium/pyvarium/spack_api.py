@@ -390,6 +390,11 @@ def named_directory(name: str) -> Path:
         raise PyvariumError(f"--name {reason}; use another name") from None
 
 
+def environments_root() -> Path:
+    """The directory of all named environments."""
+    return Path(spack.environment.root("any")).parent
+
+
 def named_environment(name: str) -> Optional[Path]:
     """The directory of a named environment; None where there is none."""
     with contextlib.suppress(spack.error.SpackError, ValueError):  # Not every name can be one.

@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
-from . import backends, building, files, layer, pins, pyproject, settings
+from . import backends, building, files, layer, pins, pyproject, settings, stamps
 from .errors import FileError, ProvidedError, PyprojectError
 from .files import FileChange
 from .layer import Layer, LayerPlan
@@ -84,14 +84,16 @@ def sync(
                 f" {environment.path}'"
             )
         return changes
-    with files.locked(environment.state / "lock"):
+    lock = environment.state / "lock"
+    with files.locked(lock):
+        since = stamps.moment(lock) if thorough else 0
         changes = plan(environment, defaults, thorough=thorough)
         changes.pyproject.write()
         changes.constraints.write()
         if changes.poetry:
             changes.poetry.write()
-        if changes.layer:
-            skipped = building.build(changes.layer)
+        if changes.layer is not None:
+            skipped = building.build(changes.layer, since=since)
             changes = replace(changes, skipped=(*changes.skipped, *skipped))
     return changes
 
@@ -111,7 +113,7 @@ def plan(
     lockfile = read_lockfile(environment.lockfile)
     before = files.read_optional(environment.pyproject)
     subject = str(environment.pyproject)
-    text = _decode(before or b"", subject)
+    text = pyproject.decode(before or b"", subject)
     owned = pyproject.owned(text, subject)
     inventory = provided_distributions(environment, lockfile)
     backend, mode = choices(environment, text, owned, defaults or Defaults())
@@ -174,7 +176,7 @@ def _poetry_settings(
     path = environment.path / "poetry.toml"
     before = files.read_optional(path)
     uses_poetry = backend is Backend.POETRY
-    own = _decode(before or b"", str(path))
+    own = pyproject.decode(before or b"", str(path))
     text, kept = backends.with_poetry_settings(own, uses_poetry, str(path))
     after = before if text == own else text.encode("utf-8") or None
     return FileChange(path, before, after), kept
@@ -201,25 +203,6 @@ def _unsuited_python(text: str, inventory: Inventory, subject: str) -> List[Skip
     return []
 
 
-def stale_by_digest(environment: Environment) -> Optional[str]:
-    """Say what is out of step, from ``pyproject.toml`` and ``spack.lock`` alone; None if nothing.
-
-    For a checkout on a machine without the view and the store, as in continuous integration: both
-    files must be as the last sync left them.
-    """
-    lockfile = read_lockfile(environment.lockfile)
-    subject = str(environment.pyproject)
-    data = files.read_optional(environment.pyproject)
-    if data is None:
-        return "does not exist"
-    owned = pyproject.owned(_decode(data, subject), subject)
-    if owned.lockfile_digest != pins.digest(lockfile.nodes):
-        return "is not made from this spack.lock"
-    if owned.pins_digest != pins.digest(owned.pins or ()):
-        return "has other pins than the last sync wrote"
-    return None
-
-
 def _refuse_edited(owned: pyproject.Owned, planned: Tuple[Pin, ...], subject: str) -> None:
     """Refuse to remove a pin that no sync has written: it is the user's own."""
     if owned.pins is None or owned.pins_digest == pins.digest(owned.pins):
@@ -230,12 +213,3 @@ def _refuse_edited(owned: pyproject.Owned, planned: Tuple[Pin, ...], subject: st
             f"{subject}: {'.'.join(pyproject.GROUP)} holds '{own[0]}', which is not Spack's;"
             " move it to another group or remove it"
         )
-
-
-def _decode(data: bytes, subject: str) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PyprojectError(
-            f"{subject}: is not UTF-8 at byte {error.start}; save it as UTF-8"
-        ) from None

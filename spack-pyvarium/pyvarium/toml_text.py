@@ -144,11 +144,12 @@ def with_entries(
     text: str, keys: Keys, old: Iterable[str], new: Mapping[str, object], subject: str
 ) -> str:
     """Replace the ``old`` entries of a table by ``new`` ones; its other entries are kept."""
-    expected = copy.deepcopy(_load(text))
-    table = _made(expected, keys, subject)
+    table = table_at(_load(text), keys, subject)
     dropped = {*old, *new} & table.keys()
     if {name: table[name] for name in dropped} == new:
         return text
+    expected = copy.deepcopy(_load(text))
+    table = _made(expected, keys, subject)
     for name in dropped:
         del table[name]
     table.update(new)

@@ -56,7 +56,7 @@ from .recipe import (
     no_recipe,
     recipe_name,
 )
-from .releases import LANGUAGES, Project, Release
+from .releases import LANGUAGES, PROGRAMS, Project, Release
 from .versions import constraint, covering, label_of, newest_first, selects, translate
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -229,12 +229,15 @@ class _Case:
         for extra in ("", *(one for one in extras if one in _extras(release))):
             lines = self._lines(label, release, extra, every, frozenset((extra,)))
             yield from self._said(label, lines, RUN, extra)
-        if not release.build.known:
-            yield Unsaid("build requirements", "could not be read from the sdist", labels=(label,))
-            return
-        for language in LANGUAGES:
-            if language in release.build.languages:
-                yield _Need(Dependency(language, types=BUILD), label, every)
+        build = release.build
+        if not build.known:
+            reason = f"could not {'all ' if build.requires else ''}be read from the sdist"
+            yield Unsaid("build requirements", reason, labels=(label,))
+            if not build.requires:
+                return
+        for name in (*LANGUAGES, *PROGRAMS):
+            if name in build.languages or name in build.programs:
+                yield _Need(Dependency(name, types=BUILD), label, every)
         lines = self._build_lines(label, release)
         yield from self._said(label, lines, BUILD, "")
 

@@ -81,5 +81,7 @@ class _Count:
             raise ArchiveError(f"it has more than {_MOST_FILES} files")
         if self._bytes > _MOST_BYTES:
             raise ArchiveError(f"it has more than {_MOST_BYTES} bytes")
+        if not name:
+            raise ArchiveError("it has a member without a name")
         if name.startswith("/") or ".." in name.split("/") or "\\" in name:
             raise ArchiveError("it has a member that would be outside of its directory")

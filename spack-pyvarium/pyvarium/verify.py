@@ -51,6 +51,7 @@ class Code(str, enum.Enum):
     STALE_LOWER = "stale-lower"  # An environment that this one is made on has changed, or is gone.
     WRONG_PYTHON = "wrong-python"  # .venv is of another python than what Spack provides.
     CONFLICTING = "conflicting"  # What a user has set contradicts what Spack provides.
+    DETACHED = "detached"  # A venv made by hand does not see what Spack provides.
     PYTHONPATH = "pythonpath"  # A variable makes python import from elsewhere first.
 
 
@@ -74,6 +75,7 @@ class Fault:
 _FIX = "run 'spack pyvarium verify --fix'"
 _SYNC = "run 'spack pyvarium sync'"
 _CHANGED = "is missing or changed"
+_AGAIN = "run 'spack pyvarium install', or choose another version of it"
 
 
 def verify(
@@ -105,7 +107,7 @@ def verify(
         if not (plan.layer.foreign or plan.layer.make_venv):
             installed = list(_installed(plan.layer.layer.site_packages))
             faults += _doubled(installed, plan.layer)
-            faults += _incompatible(installed, plan.inventory)
+            faults += incompatible(installed, plan.inventory, _AGAIN)
     return tuple(sorted(faults))
 
 
@@ -252,19 +254,19 @@ def _in_layer(plan: LayerPlan) -> Iterator[Fault]:
 
 
 def _modified(environment: Environment, provided: Sequence[Provided]) -> Iterator[Fault]:
-    for dag_hash in sorted({one.dag_hash for one in provided}):
-        spec = next(one.spec for one in provided if one.dag_hash == dag_hash)
-        prefix = environment.locate(dag_hash) or _prefix_of(provided, dag_hash)
+    first = {one.dag_hash: one for one in reversed(provided)}
+    for dag_hash, one in sorted(first.items()):
+        prefix = environment.locate(dag_hash) or _prefix_of(one)
+        name = one.spec.partition("@")[0]
         for path, reason in sorted(_changes(prefix)) if prefix else ():
-            remedy = f"run 'spack install --overwrite {spec.partition('@')[0]}/{dag_hash[:7]}'"
+            remedy = f"run 'spack install --overwrite {name}/{dag_hash[:7]}'"
             yield Fault(Code.MODIFIED, str(path), reason, remedy)
 
 
-def _prefix_of(provided: Sequence[Provided], dag_hash: str) -> Optional[Path]:
+def _prefix_of(one: Provided) -> Optional[Path]:
     """The prefix of a spec by its real path, where there is no Spack to ask."""
-    path = next(one.path for one in provided if one.dag_hash == dag_hash)
-    real = Path(os.path.realpath(metadata_file(path)))
-    return next((one for one in real.parents if (one / ".spack").is_dir()), None)
+    real = Path(os.path.realpath(metadata_file(one.path)))
+    return next((path for path in real.parents if (path / ".spack").is_dir()), None)
 
 
 def _changes(prefix: Path) -> Iterator[Tuple[Path, str]]:
@@ -351,13 +353,15 @@ def _doubled(installed: Sequence[Distribution], plan: LayerPlan) -> Iterator[Fau
             yield Fault(Code.TWO_DIST_INFOS, str(one.path), reason, remedy)
 
 
-def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> Iterator[Fault]:
+def incompatible(
+    installed: Sequence[Distribution], inventory: Inventory, remedy: str
+) -> Iterator[Fault]:
     """As ``pip check``: what a distribution requires is there, in a version that it admits."""
     versions = {one.name: one.version for one in inventory.provided}
     versions.update((one.name, one.version) for one in installed)
     markers = environment_of(inventory.python)
     for one in installed:
-        for requirement in _requirements(one):
+        for requirement in requirements_of(one):
             if not applies(requirement.marker, markers):
                 continue
             version = versions.get(canonicalize_name(requirement.name))
@@ -367,11 +371,11 @@ def _incompatible(installed: Sequence[Distribution], inventory: Inventory) -> It
                 reason = f"requires {requirement}, but {version} is there"
             else:
                 continue
-            remedy = "run 'spack pyvarium install', or choose another version of it"
             yield Fault(Code.INCOMPATIBLE, str(one.path), reason, remedy)
 
 
-def _requirements(one: Distribution) -> Iterator[Requirement]:
+def requirements_of(one: Distribution) -> Iterator[Requirement]:
+    """What a distribution requires, by its core metadata."""
     data = read_optional(metadata_file(one.path)) or b""
     for key, value in headers(data):
         if key.lower() == "requires-dist":

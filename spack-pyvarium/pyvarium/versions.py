@@ -95,12 +95,15 @@ def translate(specifier: SpecifierSet) -> Optional[str]:
     return "" if ranges == _ALL else ",".join(_render(one) for one in ranges)
 
 
-def label_of(version: Version, written: str) -> Optional[str]:
+def label_of(version: Version, written: str, labels: Collection[str] = ()) -> Optional[str]:
     """How a recipe names a version that its file name writes so; None where Spack has no words.
 
     Spack knows neither epochs nor local versions, and takes ``1.0a1`` for newer than ``1.0``, but
-    not ``1.0-alpha1``.
+    not ``1.0-alpha1``. Recipes by hand have it all the same: a name of the ``labels`` is taken.
     """
+    for name in (written, str(version)):
+        if name in labels:
+            return name
     if version.epoch or version.local:
         return None
     if _NUMBERS.fullmatch(written) and Version(written) == version:

@@ -11,6 +11,8 @@ not deprecated, on Linux and macOS, where both recipes can be built and with the
 on by default. Not counted are python itself, what the base class brings, libraries that are only
 linked, and extras that the hand-written recipe models in another way. Which compiled languages a
 recipe asks for is compared with the hand-written one, and whether it asks for any with the wheels.
+Where the wheels of a version have nothing compiled, a hand-written one that asks for a compiler is
+wrong: such are named, and left out of a second row.
 
 Then how long ``recipe create`` takes, start of Spack included, with nothing of the index cached
 and then with all of it, and how many requests it makes. Needs the network, and a Spack that knows
@@ -41,6 +43,8 @@ SPEED = (
     ("msgspec", 20, 10, 2),
     ("strawberry-graphql", 500, 60, None),
 )
+#: What the wheels of a version show.
+WHEELS = {None: "no wheels", True: "wheels are compiled", False: "wheels are pure"}
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -81,6 +85,14 @@ def print_quality(found: Dict[str, Any], sample: str) -> None:
         print(
             f"{what:50}  {one['precision']:.3f}  {one['recall']:.3f}  {one['name_f1']:.3f}  {bar}"
         )
+    for name in sorted({one["name"] for one in found["language_departures"]}):
+        some = [one for one in found["language_departures"] if one["name"] == name]
+        shown = {
+            (" ".join(one["ours"]) or "-", " ".join(one["theirs"]) or "-", WHEELS[one["compiled"]])
+            for one in some
+        }
+        for ours, theirs, wheels in sorted(shown):
+            print(f"  {name} ({len(some)}): ours {ours}, by hand {theirs}, {wheels}")
     print(f"base class: {counts['PythonPackage']} of {counts['recipes compared']} are as ours")
     print(
         f"round trip: {counts['round trip differences']} differences from the metadata in"
@@ -131,6 +143,9 @@ def inside(project: str, versions: str, directory: str) -> None:
     sys.path.insert(0, str(CHECKOUT / "spack-pyvarium"))
     import spack.main  # type: ignore[import-not-found]
 
+    from pyvarium import libraries
+
+    libraries.require()  # As the command does before it imports the others.
     from pyvarium import gathering, recipes, spack_repos
 
     counts = {"requests": 0}

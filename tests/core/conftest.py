@@ -80,7 +80,7 @@ class Site:
         prefix = self.root / "store" / f"{name}-{version}-{dag_hash}"
         (prefix / ".spack").mkdir(parents=True)
         (prefix / ".spack" / "spec.json").write_text(
-            json.dumps({"spec": {"nodes": [{"name": name, "hash": dag_hash}]}})
+            json.dumps({"spec": {"nodes": [{"name": name, "version": version, "hash": dag_hash}]}})
         )
         self.prefixes[dag_hash] = prefix
         if metadata is None:

@@ -10,6 +10,8 @@ import os
 import select
 import subprocess
 import sys
+import venv as ordinary
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -29,6 +31,7 @@ from pyvarium.build_hooks import (
     ask,
     make_venv,
     parse_answer,
+    recall,
     run_limited,
     with_answer,
 )
@@ -47,10 +50,19 @@ needs_pip = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As one is made for each backend, which takes seconds."""
-    directory = tmp_path_factory.mktemp("hooks")
-    make_venv(Build(), directory, {}, run_limited)
-    return directory / "venv"
+    """As one is made for each backend, but with no more of pip than what calls backends."""
+    path = tmp_path_factory.mktemp("hooks") / "venv"
+    ordinary.create(path, symlinks=True)
+    [library] = path.glob("lib/python*/site-packages")
+    [wheel] = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.startswith(("pip/_vendor/pyproject_hooks/", "pip/_vendor/tomli/")) or name in (
+                "pip/__init__.py",
+                "pip/_vendor/__init__.py",
+            ):
+                archive.extract(name, library)
+    return path
 
 
 Run = Callable[[Program], "subprocess.CompletedProcess[str]"]
@@ -291,6 +303,16 @@ def test_programs_and_their_variables() -> None:
     assert not Path(directory).exists()
 
 
+@needs_pip
+@pytest.mark.programs
+def test_a_venv_is_one_that_can_ask(tmp_path: Path) -> None:
+    make_venv(Build(), tmp_path, {}, run_limited)
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "backend.py").write_text(hook("return ['bar']"))
+    found = ask(Build(backend="backend"), tmp_path, tmp_path, {}, run_limited, 60)
+    assert found == ("bar",)
+
+
 def test_an_older_pip_needs_the_library(tmp_path: Path) -> None:
     programs: List[Program] = []
 
@@ -310,6 +332,15 @@ def test_an_answer_is_cached(tmp_path: Path) -> None:
     again = amended(of(data), b"", never, cache, report=said.append, offline=True)
     assert (added(first), again) == ((["bar>=1"], ()), first)
     assert said == ["foo 1.0: code of foo runs (--hooks)"]
+
+
+def test_what_was_asked_before_is_recalled(tmp_path: Path) -> None:
+    data = sdist("")
+    cache = Cache(tmp_path)
+    lost = "what its build backend asks for is not known; ask it again by --hooks"
+    assert added(recall(of(data), cache)) == ([], (lost,))
+    amended(of(data), data, answers(BAR), cache)
+    assert added(recall(of(data), cache)) == (["bar>=1"], ())
 
 
 def test_a_failure_is_not_cached(tmp_path: Path) -> None:

@@ -106,6 +106,30 @@ def test_choices(expected: Choice) -> None:
 
 
 @pytest.mark.parametrize(
+    "expected",
+    [
+        spack("numpy>=2", "py-numpy@2:", "py-numpy compiles C"),
+        pypi("numpy==1.24.2", "py-numpy compiles C, but has no such version"),
+    ],
+    ids=lambda one: one.request,
+)
+def test_lenient(expected: Choice) -> None:
+    asked = [Requirement(expected.request)]
+    assert choose(asked, RECIPES, [], lenient=True) == (expected,)
+
+
+def test_native() -> None:
+    """What is asked of pip is pip's, and still not where Spack provides another version."""
+    asked = [Requirement("numpy==2.1.3")]
+    assert choose(asked, RECIPES, [], native={"numpy==2.1.3"}) == (
+        pypi("numpy==2.1.3", "is asked of pip"),
+    )
+    there = [provided("numpy", "2.3.1")]
+    [choice] = choose(asked, RECIPES, there, native={"numpy==2.1.3"})
+    assert choice.source is Source.REFUSED
+
+
+@pytest.mark.parametrize(
     ("forced", "expected"),
     [
         ("spack", spack("requests", "py-requests", "py-requests is pure Python")),

@@ -11,7 +11,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from fake_index import metadata
-from pyvarium.core_metadata import Metadata, parse_metadata, parse_requires_txt
+from pyvarium.core_metadata import (
+    Metadata,
+    parse_metadata,
+    parse_requirements,
+    parse_requires_txt,
+)
 from pyvarium.errors import MetadataError
 
 
@@ -199,6 +204,11 @@ def test_requires_txt(text: str, expected: List[str]) -> None:
     assert [
         str(one).replace("(", "").replace(")", "") for one in parse_requires_txt(text, [])
     ] == (expected)
+
+
+def test_distribute_is_setuptools() -> None:
+    found = parse_requirements(["distribute>=0.6; os_name == 'nt'", "setuptools"], [])
+    assert [str(one) for one in found] == ['setuptools; os_name == "nt"', "setuptools"]
 
 
 @given(st.text(max_size=200))

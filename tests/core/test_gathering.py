@@ -1,6 +1,7 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
+import random
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -298,6 +299,19 @@ def test_a_file_that_was_changed() -> None:
         False,
         ("its sdist could not be read: it has another sha256 than the index says",),
     )
+
+
+def test_of_a_large_sdist_only_what_tells_of_its_build_is_read() -> None:
+    """Where a wheel has the metadata; else all of it, and its digest is looked at."""
+    rest = random.Random(0).randbytes(2 << 20)
+    data = tar({"pyproject.toml": PYPROJECT, "PKG-INFO": metadata(), "data": rest})
+    index = index_with(data)
+    index.files["https://index.example/files/foo-1.0.tar.gz"] = data[:-99] + bytes(99)
+    with pytest.raises(PyvariumError, match="its sdist could not be read"):
+        fetch(index)
+    index.add("foo", WHEEL, wheel())
+    (release,) = fetch(index).releases
+    assert release.build == FLIT
 
 
 def yanked(*names: str) -> Index:

@@ -50,6 +50,17 @@ MESON_CASES: Dict[str, Tuple[Dict[str, str], str]] = {
     "circle": ({"meson.build": "project('x', 'c')\nsubdir('.')\nsubdir('../x')"}, "c"),
     "none": ({"meson.build": "project('x')"}, ""),
     "not-there": ({}, ""),
+    "library": ({"meson.build": "project('x', 'c')\ndependency('zlib')"}, "c pkgconfig"),
+    "library-that-may-lack": (
+        {"meson.build": "project('x', 'c')\ndependency('zlib', required: false)\n"
+                        "dependency('openmp')\npy.dependency()"},
+        "c",
+    ),
+    "backend-brought-along": (
+        {"pyproject.toml": "[build-system]\nbackend-path = ['vendored']",
+         "meson.build": "project('x', 'c')"},
+        "c ninja",
+    ),
 }  # fmt: skip
 
 
@@ -202,6 +213,40 @@ SETUPTOOLS_CASES: Dict[str, Tuple[Dict[str, str], str, str]] = {
         "scikit-build",
         "c",
     ),
+    "script-that-calls-cmake": (
+        {"setup.py": "cmd = [sys.executable, os.path.join(here, 'ffi', 'build.py')]\nspawn(cmd)",
+         "ffi/build.py": "check_call(['cmake', '--build', '.'])",
+         "ffi/CMakeLists.txt": "project(x CXX)", "CMakeLists.txt": "project(y C)"},
+        "",
+        "cxx cmake",
+    ),
+    "script-in-a-place-that-is-computed": (
+        {"setup.py": "call([sys.executable, os.path.join(ROOT, 'setup_cython.py'), 'build_ext'])",
+         "a/_vendored/b/setup_cython.py": "setup(ext_modules=[Extension('c', ['c.pyx'])])"},
+        "",
+        "c",
+    ),
+    "script-that-calls-make": (
+        {"setup.py": "os.system('python lib/build.py')", "other.f90": "", "lib/a.cpp": "",
+         "lib/build.py": "os.system(f'cd {x} && make all')", "lib/tests/b.f90": ""},
+        "",
+        "c cxx",
+    ),
+    "make-without-sources": ({"setup.py": "call(['make', '-C', 'docs'])"}, "", ""),
+    "cmake-without-a-list": ({"setup.py": "run('cmake -G Ninja .')"}, "", "cmake"),
+    "compiler": (
+        {"setup.py": "new_compiler().compile(sources=['%s/a.c' % root])", "x/a.c": ""}, "", "c",
+    ),
+    "astropy-helpers": (
+        {"setup.py": "setup(**get_package_info())", "a/b.pyx": "", "a/tests/c.f": ""}, "", "c",
+    ),
+    "asked-for": (
+        {"setup.py": "import os, sys\nif '--fast' in sys.argv or os.environ.get('FAST'):\n"
+                     "    x = [Extension('a', ['a.c'])]\nelse:\n    x = []\n"
+                     "setup(ext_modules=x)", "a.c": ""},
+        "",
+        "",
+    ),
     "declared": (
         {"pyproject.toml": "[[tool.setuptools.ext-modules]]\nname = 'a'\nsources = ['a.cpp', 1]"},
         "",
@@ -225,7 +270,7 @@ OTHERS: Dict[str, Tuple[str, Dict[str, str], str]] = {
     # rustc links by the C compiler.
     "maturin": ("maturin", {"Cargo.toml": "[package]"}, "c rust"),
     "maturin-cmake": (
-        "maturin", {"Cargo.toml": "[build-dependencies]\ncmake = '1'"}, "c cxx rust",
+        "maturin", {"Cargo.toml": "[build-dependencies]\ncmake = '1'"}, "c cxx rust cmake",
     ),
     "workspace": (
         "maturin",
@@ -241,6 +286,20 @@ OTHERS: Dict[str, Tuple[str, Dict[str, str], str]] = {
         {"pyproject.toml": "[tool.hatch.build.hooks.custom]",
          "hatch_build.py": "Extension('a', ['a.cpp'])"},
         "c cxx",
+    ),
+    "hatch-hook-in-its-own-file": (
+        "hatchling.build",
+        {"hatch.toml": "[build.hooks.custom]\npath = 'hatch_build.py'",
+         "hatch_build.py": "from rs import hatch", "rs/Cargo.toml": "[package]",
+         "rs/hatch.py": "check_output(('cargo', 'build'))"},
+        "c rust",
+    ),
+    "hatch-hook-that-starts-another": (
+        "hatchling.build",
+        {"pyproject.toml": "[tool.hatch.build.hooks.custom]",
+         "hatch_build.py": "subprocess.run([sys.executable, '_setup.py', 'build_ext', '-i'])",
+         "_setup.py": "setup(ext_modules=[Extension('a', ['a.c'])])"},
+        "c",
     ),
     "hatch-hook-for-files": (
         "hatchling.build",
@@ -297,9 +356,48 @@ def test_all_that_meson_reads(name: str, texts: Dict[str, str], expected: bool) 
     assert is_all_there(name, {**texts, "pyproject.toml": PYPROJECT}) is expected
 
 
-def test_of_other_backends_all_is_read() -> None:
-    texts = {"meson.build": "", "pyproject.toml": "[build-system]\nbuild-backend = 'x'"}
-    assert is_all_there("pyproject.toml", texts) is False
+SCRIPT = {"setup.cfg": "", "setup.py": "import os\nfrom setuptools import setup\nsetup()"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "texts", "expected"),
+    [
+        ("flit_core.buildapi", {}, True),
+        ("uv_build", {}, True),
+        ("poetry.core.masonry.api", {}, True),
+        ("hatchling.build", {}, True),
+        ("hatchling.build", {"hatch.toml": "[build.hooks.custom]"}, False),
+        ("pdm.backend", {}, False),  # Its script may still come.
+        ("maturin", {}, False),
+        ("setuptools.build_meta", {}, False),
+        ("setuptools.build_meta", SCRIPT, True),
+        ("setuptools.build_meta", {"setup.py": SCRIPT["setup.py"]}, False),
+        ("setuptools.build_meta", {**SCRIPT, "setup.py": "import build_ext"}, False),
+        ("setuptools.build_meta", {**SCRIPT, "setup.py": "setup(ext_modules=x)"}, False),
+        ("setuptools.build_meta", {**SCRIPT, "setup.py": "run(['make'])"}, False),
+    ],
+)
+def test_what_tells_all_of_a_build(backend: str, texts: Dict[str, str], expected: bool) -> None:
+    pyproject = f"[build-system]\nrequires = ['x']\nbuild-backend = '{backend}'\n"
+    assert is_all_there("pyproject.toml", {**texts, "pyproject.toml": pyproject}) is expected
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "[tool.poetry.build]\nscript = 'b.py'",
+        "[tool.hatch.build.hooks.cython]",
+        "backend-path = ['.']",
+        "[[tool.setuptools.ext-modules]]",
+        "requires = ['setuptools-rust']",
+        "[",
+    ],
+)
+def test_what_makes_a_build_tell_more(more: str) -> None:
+    word = more.split(".")[1] if more.startswith("[tool") else "setuptools"
+    backend = {"poetry": "poetry.core.masonry.api", "hatch": "hatchling.build"}.get(word, word)
+    pyproject = f"[build-system]\nbuild-backend = '{backend}'\n{more}\n"
+    assert is_all_there("setup.py", {**SCRIPT, "pyproject.toml": pyproject}) is False
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 import pytest
 
 from conftest import HERE, Site
-from pyvarium import umbrella
+from pyvarium import shims, umbrella
 from pyvarium.errors import PyvariumError
+from pyvarium.layer import NEW
 from pyvarium.model import Environment, Skipped
 from pyvarium.sync import plan, sync
 from toml_texts import loads
@@ -59,7 +60,8 @@ def files_of(environment: Environment) -> Iterator[Tuple[str, Path]]:
         below[:] = [name for name in below if name not in ("view", "__pycache__")]
         for name in (*below, *names):
             path = Path(directory, name)
-            yield str(path.relative_to(environment.path)), path
+            if name != "stamps":  # Of no use but to save time.
+                yield str(path.relative_to(environment.path)), path
 
 
 def contents(environment: Environment) -> Dict[str, object]:
@@ -71,7 +73,8 @@ def contents(environment: Environment) -> Dict[str, object]:
 
 
 def times(environment: Environment) -> Mapping[str, Tuple[int, int]]:
-    status = {name: path.lstat() for name, path in files_of(environment)}
+    state = (environment.state, environment.state / "lock")
+    status = {name: path.lstat() for name, path in files_of(environment) if path not in state}
     return {name: (one.st_mtime_ns, one.st_ino) for name, one in status.items()}
 
 
@@ -184,6 +187,50 @@ def test_what_is_found_thoroughly_and_what_by_name(venv_site: Site) -> None:
     assert found() == (True, True)
     sync(environment, thorough=False)
     assert contents(environment) == before
+
+
+def test_what_is_as_it_was_is_not_read_again(
+    venv_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What tells is the time of a file, also where somebody puts that back."""
+    install_all(venv_site)
+    environment = venv_site.finish()
+    sync(environment)
+    stamps = environment.state / "stamps"
+    later = stamps.stat().st_mtime_ns + 10**9
+    os.utime(stamps, ns=(later, later))
+    with monkeypatch.context() as patch:
+        patch.setattr(shims, "render", None)
+        assert not plan(environment)
+
+    provided = next(environment.path.parent.glob("store/py-a-*")) / "bin" / "a-script"
+    for path in (site_packages(environment) / "a-1.0.dist-info" / "METADATA", provided):
+        status, content = path.stat(), path.read_bytes()
+        path.write_bytes(content.replace(b"a", b"b"))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert plan(environment)
+        path.write_bytes(content)
+        assert not sync(environment)
+
+
+@pytest.mark.parametrize("name", ["a-2.dist-info", "gone-1.dist-info", "a-1.dist-info" + NEW])
+def test_what_comes_beside_shims_is_found(venv_site: Site, name: str) -> None:
+    """A copy of what is provided, a shim of what is not, and what a killed sync leaves."""
+    provide(venv_site)
+    environment = venv_site.finish()
+    sync(environment)
+    stamps = environment.state / "stamps"
+    later = stamps.stat().st_mtime_ns + 10**9
+    os.utime(stamps, ns=(later, later))
+    directory = site_packages(environment)
+    if name.startswith("gone"):
+        shutil.copytree(directory / "a-1.dist-info", directory / name)
+    else:
+        (directory / name).mkdir()
+        (directory / name / "METADATA").write_text(METADATA.format("A", "2"))
+    assert plan(environment).layer is not None
+    found = plan(environment).layer
+    assert found and (found.stale or found.copies)
 
 
 def test_between_bound_and_portable(venv_site: Site) -> None:
@@ -721,6 +768,7 @@ def test_pip_may_note_where_a_shim_comes_from(venv_site: Site) -> None:
     environment = venv_site.finish()
     settings = "[tool.pyvarium]\nbackend = '{}'\n"
     environment.pyproject.write_text(settings.format("pip"))
+    (site_packages(environment) / "pip").mkdir()  # Else it is brought, which takes seconds.
     sync(environment)
     [wheel] = environment.wheels.iterdir()
     direct_url = site_packages(environment) / "a-1.dist-info" / "direct_url.json"

@@ -90,6 +90,56 @@ def test_a_checkout_is_checked_by_digest(site: Site, capsys: pytest.CaptureFixtu
     )
 
 
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "analysis"
+
+
+def test_the_example_is_in_step(capsys: pytest.CaptureFixture) -> None:
+    files = [str(EXAMPLE / name) for name in ("spack.lock", "pyproject.toml")]
+    said = f"{EXAMPLE / 'pyproject.toml'}: in step (by digest: no view here)\n"
+    assert (main(["check", *files]), capsys.readouterr().out) == (0, said)
+
+
+def test_several_are_checked_whatever_is_wrong_with_one(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    site.install("py-a", "1")
+    environment = site.finish()
+    main(["sync", str(environment.path)])
+    (environment.pyproject).write_text(environment.pyproject.read_text().replace("a==1", "a==2"))
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "pyproject.toml").write_text("")
+    (broken / "spack.lock").write_text("")
+    ordinary = tmp_path / "library" / "pyproject.toml"
+    ordinary.parent.mkdir()
+    ordinary.write_text("")
+    capsys.readouterr()
+    files = [str(EXAMPLE / "spack.lock"), str(environment.pyproject), str(ordinary)]
+    code = main(["check", "--by-digest", *files])
+    assert (code, capsys.readouterr().out.splitlines()[1:]) == (
+        3,
+        [f"{environment.pyproject}: has other pins than the last sync wrote (by digest)"],
+    )
+    assert main(["check", "--by-digest", "--github", *files, str(broken)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("::")[2].partition(",")[0] for line in lines[1:]] == [
+        f"error file={environment.pyproject}::{environment.pyproject}: has other pins than the"
+        " last sync wrote (by digest)",
+        f"error file={broken / 'pyproject.toml'}::error: {broken / 'spack.lock'}: is not a Spack"
+        " lockfile; run 'spack concretize --force' to write it anew",
+    ]
+    with pytest.raises(SystemExit) as error:
+        main(["check", "--json", *files])
+    assert error.value.code == 2
+
+
+def test_nothing_of_ours_is_nothing_to_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    assert (main(["check", str(tmp_path / "pyproject.toml")]), *capsys.readouterr()) == (0, "", "")
+
+
 def test_a_fault_is_an_error_after_the_rest_is_done(
     site: Site, capsys: pytest.CaptureFixture
 ) -> None:

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from made_projects import project, release
+from pyvarium import report
 from pyvarium.errors import PyvariumError
 from pyvarium.gathering import ReleasesError
 from pyvarium.recipe import Dependency, Existing, Known
@@ -332,6 +333,41 @@ def test_a_recipe_by_hand_is_not_touched(tmp_path: Path) -> None:
         f"{path}: has no marks of ours, and is kept as it was written by hand; name another repo,"
         " or move it away"
     )
+
+
+def test_a_recipe_by_hand_stops_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "packages/py_foo/package.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("class PyFoo: pass\n")
+    site = Site(tmp_path, [BAZ], [])
+    plan = site.create("foo", "baz")
+    assert said(plan) == {"py-baz": ("created", ["3.0"])}
+    (refused,) = plan.refused
+    assert refused.startswith(f"{path}: has no marks of ours")
+    answer = report.recipes(plan, written=True, check=False, diff=False, as_json=False)
+    assert (answer.code, answer.notes) == (report.ERROR, (refused,))
+
+
+def with_ninja(project: Project) -> Project:
+    more = (Requirement("ninja"),)
+    releases = (replace(one, build=replace(one.build, requires=more)) for one in project.releases)
+    return replace(project, releases=tuple(releases))
+
+
+def test_an_update_keeps_what_hooks_have_said(tmp_path: Path) -> None:
+    """Of what is remembered; a recipe that was made without them stays so."""
+    site = Site(tmp_path, [BAZ], [existing("ninja", "1.0")])
+    sources = replace(site.sources, recall=with_ninja)
+    options = Options()
+    write(plan_creation([Requirement("baz")], site.repo, sources, options))
+    assert not plan_update(["baz"], site.repo, sources, options)
+    asking = replace(sources, amend=with_ninja)
+    write(plan_update(["baz"], site.repo, asking, options))
+    text = site.repo.file("py-baz").read_text()
+    assert "recipe create --hooks baz'" in text and 'depends_on("py-ninja")' in text
+    assert read_generated(text, "py-baz", "").hooks
+    assert not plan_update(["baz"], site.repo, sources, options)
+    assert not plan_update(["baz"], site.repo, asking, options)
 
 
 def test_only_what_is_there_is_updated(tmp_path: Path) -> None:

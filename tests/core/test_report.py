@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pyvarium.model import Skipped
-from pyvarium.report import skipped_notes
+from pyvarium.report import Answer, annotated, skipped_notes
 
 
 def test_many_of_one_reason_are_one_line() -> None:
@@ -20,3 +22,14 @@ def test_many_of_one_reason_are_one_line() -> None:
         "Skipped: py-y@1: is external",
         *(f"Error: py-{letter}@1: is broken" for letter in "abcdefg"),
     )
+
+
+def test_annotations() -> None:
+    answer = Answer("a: 100% wrong\n", ("Skipped: b", "Error: c"), 3)
+    assert annotated(answer, Path("/repo/x,y/pyproject.toml"), Path("/repo")) == Answer(
+        "::error file=x%2Cy/pyproject.toml::a: 100%25 wrong\n"
+        "::error file=x%2Cy/pyproject.toml::Error: c\n",
+        ("Skipped: b",),
+        3,
+    )
+    assert annotated(Answer("fine\n"), Path("x"), Path("/")) == Answer("fine\n")

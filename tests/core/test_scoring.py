@@ -19,6 +19,7 @@ from pyvarium.scoring import (
     Kind,
     Score,
     Scored,
+    Tongues,
     compare,
     rows,
     sample,
@@ -69,6 +70,32 @@ def test_what_is_needed_to_build_only() -> None:
     found = compared(theirs, one)
     assert scores(found)["build only"] == Score(4, 4, 4, 2)
     assert found.languages == Score(1, 1, 1, 1)
+
+
+def test_a_recipe_that_the_wheels_refute() -> None:
+    theirs = by_hand(Dependency("c", types=BUILD), versions=("3.0", "2.0", "1.0"))
+    releases = [
+        release(version, languages=languages, compiled=compiled)
+        for version, languages, compiled in (
+            ("3.0", [], False),
+            ("2.0", ["c"], True),
+            ("1.0", [], None),
+        )
+    ]
+    found = compared(theirs, *releases)
+    assert (found.languages, found.evident) == (Score(1, 3, 1, 1), Score(1, 2, 1, 1))
+    assert found.tongues == (Tongues("3.0", (), ("c",), False), Tongues("1.0", (), ("c",), None))
+
+
+def test_a_pre_release_as_upstream_writes_it() -> None:
+    theirs = by_hand(
+        Dependency("py-a", when=Condition("0.2a5")),
+        Dependency("c", types=BUILD),
+        versions=["0.2a5"],
+    )
+    found = compared(theirs, release("0.2a5", ["a"], build=[], languages=["c"]))
+    assert found.labels == ("0.2-alpha5",)
+    assert (scores(found)["run"], found.languages) == (Score(2, 2, 2, 2), Score(1, 1, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,26 @@ CASES: Dict[str, Tuple[Dict[str, str], str, str, bool]] = {
         "flit_core.buildapi",
         True,
     ),
+    "of-its-own-that-asks-for-more": (
+        {"pyproject.toml": system("['a']", "'backend'") + "backend-path = ['conf']",
+         "conf/backend.py": "def get_requires_for_build_wheel(config=None):\n"
+                            "    return ['cmake>=3.12', 'other'] if lacks('cmake') else []"},
+        "a, cmake>=3.12",
+        "backend",
+        True,
+    ),
+    "hooks-of-hatch": (
+        {"pyproject.toml": system("['hatchling']", "'hatchling.build'")
+                           + "[tool.hatch.build]\ndependencies = ['a']\n"
+                             "[tool.hatch.build.hooks.b]\ndependencies = ['b>=1', 'hatchling']\n"
+                             "[tool.hatch.build.targets.wheel.hooks.c]\ndependencies = ['c']\n"
+                             "[tool.hatch.build.hooks.d]\ndependencies = ['d']\n"
+                             "enable-by-default = false\n"
+                             "[tool.hatch.build.targets.wheel.hooks.e]\ndependencies = [1]\n"},
+        "hatchling, a, b>=1, c",
+        "hatchling.build",
+        True,
+    ),
     "computed": ({"setup.py": "setup(setup_requires=find())"}, "setuptools", LEGACY, False),
     "nothing": ({"README": "x"}, "setuptools", LEGACY, False),
     "empty": ({}, "setuptools", LEGACY, False),
@@ -149,6 +169,14 @@ def test_a_broken_pyproject_is_told_of_on_one_line() -> None:
         ({"foo.egg-info/requires.txt": "a\n"}, ["a"], "requires.txt"),
         ({"src/foo.egg-info/requires.txt": "a\n"}, ["a"], "requires.txt"),
         ({"requires.txt": "a\n"}, None, ""),
+        (
+            {"setup.py": "setup(install_requires=['a' if six.PY3 else 'b'])",
+             "foo.egg-info/requires.txt": "b\n[x]\nc\n"},
+            ["a", 'c; extra == "x"'],
+            "setup.py",
+        ),
+        ({"setup.py": "setup(install_requires=find())",
+          "foo.egg-info/requires.txt": "a\n"}, ["a"], "requires.txt"),
         ({"tests/data/x.egg-info/requires.txt": "a\n"}, None, ""),
     ],
 )  # fmt: skip
@@ -168,7 +196,13 @@ def test_its_metadata() -> None:
 
 
 SDIST = Sdist(
-    Build((Requirement("a>=1"), Requirement('b; os_name == "nt"')), "x.y", ("c", "rust"), False),
+    Build(
+        (Requirement("a>=1"), Requirement('b; os_name == "nt"')),
+        "x.y",
+        ("c", "rust"),
+        False,
+        ("cmake",),
+    ),
     "Name: foo",
     (Requirement("c"),),
     "requires.txt",

@@ -2,7 +2,8 @@
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 import textwrap
-from typing import List
+from concurrent.futures import ThreadPoolExecutor
+from typing import List, Optional, Tuple
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,8 @@ def test_setup_requires(text: str, requires: List[str], computed: bool) -> None:
          "Extension ext_modules", "b.cpp"),
         ("setup(ext_modules=cythonize('a/*.pyx'))", "cythonize ext_modules", "a/*.pyx"),
         ("setup(cffi_modules=['build.py:ffi'])", "cffi_modules", ""),
+        ("from setuptools import setup as _setup\n_setup(cffi_modules=['b.py:f'])",
+         "cffi_modules", ""),
         ("setup(rust_extensions=[RustExtension('a')])", "RustExtension rust_extensions", ""),
         ("Pybind11Extension('a', sorted(glob('src/*.cpp')))", "Pybind11Extension", "src/*.cpp"),
         ("config.add_extension('a', sources=['x.f90'])", "add_extension", "x.f90"),
@@ -105,7 +108,32 @@ def test_cxx(text: str, cxx: bool) -> None:
 
 def test_what_it_takes_parts_from() -> None:
     text = "import os\nfrom setup_build import build\nimport a.b"
-    assert parse(text).imports == ("a.b", "os", "setup_build")
+    assert parse(text).imports == ("a.b", "os", "setup_build", "setup_build.build")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("setup(install_requires=['a>=1', 'b'])", ("a>=1", "b")),
+        ("r = ['a' if sys.version_info >= (3,) else 'b']\nif six.PY2:\n    r.append('c')\n"
+         "setup(install_requires=r)", ("a",)),
+        ("r = ['a']\nif sys.version_info < (3, 9):\n    r.append('b')\nsetup(install_requires=r)",
+         None),
+        ("try:\n    r = ['a']\nexcept E:\n    r = []\nsetup(install_requires=r)", None),
+        ("setup(install_requires=['a'] if x else [])", None),
+        ("setup(install_requires=read('requirements.txt'))", None),
+        ("setup(install_requires=['a'])\nsetup(install_requires=['b'])", None),
+        ("setup()", None),
+        ("print 'x'\nsetup(install_requires=['a'])", None),
+    ],
+)  # fmt: skip
+def test_install_requires(text: str, expected: Optional[Tuple[str, ...]]) -> None:
+    assert parse(text).install_requires == expected
+
+
+def test_what_is_asked_for_only_is_not_required() -> None:
+    text = "r = []\nif {'release'}.intersection(sys.argv):\n    r.append('a')\n"
+    assert parse(f"{text}setup(setup_requires=r)").setup_requires == ()
 
 
 def test_python_2() -> None:
@@ -145,6 +173,13 @@ def test_no_script_takes_long() -> None:
     lines = ["x0 = ['a']", *(f"x{n + 1} = [{', '.join([f'*x{n}'] * 10)}]" for n in range(50))]
     found = parse_script("\n".join([*lines, "setup(setup_requires=x50, ext_modules=x50)"]))
     assert found.setup_requires == ("a",)
+
+
+def test_many_threads() -> None:
+    text = f"x = [{', '.join(f'(a{n}, [b])' for n in range(4000))}]\nsetup(setup_requires=['a'])"
+    with ThreadPoolExecutor(6) as pool:
+        found = pool.map(lambda n: parse_script(f"{text}\n#{n}"), range(12))
+    assert {one.setup_requires for one in found} == {("a",)}
 
 
 @given(st.text())

@@ -10,9 +10,10 @@ from typing import Iterator, Optional
 import pytest
 
 from conftest import Site
+from pyvarium.digests import stale_by_digest
 from pyvarium.errors import PyvariumError
 from pyvarium.model import Environment, Pin, PinDiff
-from pyvarium.sync import plan, stale_by_digest, sync
+from pyvarium.sync import plan, sync
 
 
 def test_creates_a_minimal_file_and_constraints(site: Site) -> None:

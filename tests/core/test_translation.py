@@ -157,12 +157,24 @@ def test_languages() -> None:
 
 
 def test_a_build_that_is_not_known_is_like_its_neighbours() -> None:
-    unread = release("2.0", known=False)
+    unread = release("2.0", build=[], known=False)
     others = [release(version, build=["flit-core>=3"]) for version in ("3.0", "1.0")]
     assert said(others[0], unread, others[1]) == ["build py-flit-core@3:"]
     assert unsaid(others[0], unread, others[1]) == [
         "build requirements (@2): could not be read from the sdist"
     ]
+
+
+def test_of_a_build_that_is_not_all_known_the_rest_is_said() -> None:
+    partly = release("1.0", build=["bar"], languages=["c"], known=False)
+    assert said(partly) == ["build c", "build py-bar"]
+    assert unsaid(partly) == ["build requirements: could not all be read from the sdist"]
+
+
+def test_programs() -> None:
+    one = release("1.0", build=[])
+    one = replace(one, build=replace(one.build, programs=("cmake", "pkgconfig")))
+    assert said(one) == ["build cmake", "build pkgconfig"]
 
 
 def test_extras() -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Dict, Optional
 
@@ -74,6 +75,16 @@ def test_names_that_lead_elsewhere(
 @pytest.mark.parametrize("name", ["../x", "/tmp/x"])
 def test_names_in_a_zip_file(tmp_path: Path, name: str) -> None:
     assert refused(tmp_path, zipped({name: ""}, top=""), "foo-1.0.zip") == OUTSIDE
+
+
+def test_a_member_without_a_name(tmp_path: Path) -> None:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        info = zipfile.ZipInfo("x")
+        archive.writestr(info, b"")
+        info.filename = ""  # As the directory at the end of the file has it then.
+    said = "it has a member without a name"
+    assert refused(tmp_path, raw.getvalue(), "foo-1.0.zip") == said
 
 
 KINDS = pytest.mark.parametrize(

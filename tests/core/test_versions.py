@@ -226,6 +226,19 @@ def test_a_name_of_another_version_is_not_its_label() -> None:
     assert label_of(Version("1.5"), "2.0") == "1.5"
 
 
+@pytest.mark.parametrize(
+    ("labels", "label"),
+    [
+        (["0.2a5"], "0.2a5"),
+        (["0.2.a5"], "0.2.a5"),
+        (["0.2-alpha5"], "0.2-alpha5"),
+        ([], "0.2-alpha5"),
+    ],
+)
+def test_a_label_that_others_have_written(labels: List[str], label: str) -> None:
+    assert label_of(Version("0.2.a5"), "0.2.a5", labels) == label
+
+
 def test_spacks_order() -> None:
     labels = ["1.0", "main", "2.0-rc1", "1.0.0", "2.0", "1.0a1", "1.0-alpha1"]
     assert newest_first(labels) == "main 2.0 2.0-rc1 1.0.0 1.0a1 1.0 1.0-alpha1".split()

@@ -80,6 +80,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--seed", type=int, default=0, metavar="N", help="the seed of the first of them"
     )
+    group = parser.getgroup("engines")
+    group.addoption(
+        "--poncho",
+        type=Path,
+        default=os.environ.get("PYVARIUM_PONCHO"),
+        metavar="CLONE",
+        help="a clone of cooperative-computing-lab/cctools, to run packs by its Poncho (default:"
+        " PYVARIUM_PONCHO, or not at all)",
+    )
     group.addoption("--thorough", action="store_true", help="more of what takes long")
 
 

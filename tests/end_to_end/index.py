@@ -48,6 +48,8 @@ class Release:
     scripts: Mapping[str, str] = field(default_factory=dict)
     module: str = MODULE
     extras: Tuple[str, ...] = ()
+    #: What it is imported by, where that is not the project's name.
+    imported: str = ""
 
     @property
     def escaped(self) -> str:
@@ -71,7 +73,7 @@ def render_wheel(release: Release) -> bytes:
     """Render the archive with its RECORD; no clock, no compression, so always the same bytes."""
     metadata = f"{release.escaped}-{release.version}.dist-info"
     files = {
-        f"{release.escaped}/__init__.py": release.module.encode(),
+        f"{release.imported or release.escaped}/__init__.py": release.module.encode(),
         f"{metadata}/METADATA": render_metadata(release),
         f"{metadata}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
         b"Tag: py3-none-any\n",

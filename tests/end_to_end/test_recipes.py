@@ -148,12 +148,17 @@ def recipes(spack: Spack, index: Index) -> Recipes:
     """A Spack whose cache has of no index what another one said at the same address."""
     if spack.release == "v0.23.1":
         pytest.skip("has no Package API v2")
+    with_own_cache(spack)
+    return Recipes(spack.with_environ(PIP_INDEX_URL=index.url, no_proxy="127.0.0.1"), index)
+
+
+def with_own_cache(spack: Spack) -> None:
+    """Give a Spack a cache of its own, without what was fetched before."""
     own = spack.root / "misc"
     cache = spack.host.prefix / "cache/misc"
     shutil.copytree(cache, own, ignore=shutil.ignore_patterns("pyvarium"))
     config = spack.configuration / "config.yaml"
     config.write_text(config.read_text().replace(str(cache), str(own)))
-    return Recipes(spack.with_environ(PIP_INDEX_URL=index.url, no_proxy="127.0.0.1"), index)
 
 
 def add(index: Index, release: Release, build: str = FLIT, files: Mapping[str, str] = {}) -> None:

@@ -21,14 +21,26 @@ exit codes: 0 done or in step; 1 error; 2 wrong usage; 3 a check found differenc
 Choose the environment as for any Spack command: spack -e NAME pyvarium ..., -D DIR, or activate it.
 """
 
+EXAMPLES = """\
+  spack pyvarium new my-env                    # an environment of two layers
+  spack -D my-env pyvarium add numpy rich      # each from where it is better had
+  eval "$(spack -D my-env pyvarium activate)"
+  spack -D my-env pyvarium verify              # is everything as it should be?
+
+"""
+
 BACKENDS = ("uv", "poetry", "pdm", "pip")
+FORMATS = (
+    *("requirements", "constraints", "pylock", "conda", "poncho", "cyclonedx"),
+    *("packages", "renovate", "dependabot"),
+)
 
 #: Where this command runs without a registration, the core is beside it.
 EXTENSION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
 def setup_parser(subparser):
-    subparser.epilog = EPILOG
+    subparser.epilog = EXAMPLES + EPILOG
     subparser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = subparser.add_subparsers(metavar="SUBCOMMAND", dest="pyvarium_command")
     commands.required = True
@@ -48,8 +60,9 @@ def setup_parser(subparser):
         "--from",
         dest="source",
         metavar="FILE",
-        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, a script or notebook, or"
-        " the directory of an environment of Pyvarium 0.2: take over what it asks for",
+        help="pyproject.toml, requirements.txt, Pipfile, environment.yml, Poncho's JSON, a script or"
+        " notebook, a venv, or the directory of an environment of Pyvarium 0.2: take over what it"
+        " asks for",
     )
     new.add_argument(
         "--on",
@@ -94,9 +107,17 @@ def setup_parser(subparser):
     sync.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     status = _add(commands, "status", show_status)
-    status.add_argument("--json", action="store_true", help="print the answer as JSON")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the answer as JSON")
+    form.add_argument("--html", action="store_true", help="write a page for a browser")
+    status.add_argument(
+        "-o", "--output", metavar="FILE|-", help="file for the page (default: '-', stdout)"
+    )
 
     verify = _add(commands, "verify", verify_environment)
+    verify.add_argument(
+        "venv", nargs="?", metavar="VENV", help="a venv made by hand (default: the environment)"
+    )
     verify.add_argument("--fix", action="store_true", help="repair what can be repaired")
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -118,6 +139,7 @@ def setup_parser(subparser):
             help="print the line for " + text,
         )
 
+    _add_export(commands)
     _add_recipes(commands)
     _add_kernels(commands)
     _add_run(commands)
@@ -134,7 +156,10 @@ def setup_parser(subparser):
         help="write only this (default: what modules.yaml enables, or else both)",
     )
     modulegen.add_argument(
-        "--module-set", default="default", metavar="NAME", help="which set of modules.yaml"
+        "--module-set",
+        default="default",
+        metavar="NAME",
+        help="which set of modules.yaml (default: 'default')",
     )
     modulegen.add_argument(
         "-o",
@@ -191,6 +216,12 @@ def setup_parser(subparser):
     )
     setup.add_argument("--json", action="store_true", help="print the answer as JSON")
     _add_installations(setup)
+    _add_completion(commands)
+
+
+def _add_completion(commands):
+    completion = _add(commands, "completion", print_completion)
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="for which shell")
 
 
 def _add_analyze(commands):
@@ -225,6 +256,19 @@ def _add_analyze(commands):
 def _add_pack(commands):
     pack = _add(commands, "pack", pack_environment)
     pack.add_argument(
+        "specification",
+        nargs="?",
+        metavar="SPEC.json|-",
+        help="make the environment of what this asks for, in Poncho's words (default: the active"
+        " one); '-': stdin",
+    )
+    pack.add_argument(
+        "--environment",
+        metavar="DIR",
+        help="with SPEC.json: make it there and keep it (default: a temporary directory)",
+    )
+    _add_jobs(pack)
+    pack.add_argument(
         "-o",
         "--output",
         required=True,
@@ -235,7 +279,8 @@ def _add_pack(commands):
         "--lower",
         choices=["full", "reference"],
         default="full",
-        help="'reference': only .venv travels; view and python are on every machine at their paths",
+        help="full: all travels (default); reference: only .venv does, view and python are on every"
+        " machine at their paths",
     )
     pack.add_argument("--slim", action="store_true", help="without tests, headers and manuals")
     pack.add_argument(
@@ -256,9 +301,37 @@ def _add_pack(commands):
         pack.add_argument(option, action="store_true", help=text)
 
 
+def _add_export(commands):
+    export = _add(commands, "export", export_environment)
+    export.add_argument("format", choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
+    export.add_argument("-o", "--output", metavar="FILE|-", help="file to write (default: '-')")
+    for option, text in (
+        ("--group", "also what this dependency group has in the lock"),
+        ("--extra", "also what this extra of the project has in the lock"),
+    ):
+        export.add_argument(option, action="append", default=[], metavar="NAME", help=text)
+    hashes = export.add_mutually_exclusive_group()
+    hashes.add_argument("--hashes", action="store_true", default=None, help="also in constraints")
+    hashes.add_argument("--no-hashes", dest="hashes", action="store_false", help="none")
+    for option, text in (
+        ("--check", "write nothing; exit 3 if FILE is not as it would be"),
+        ("--force", "replace a file of your own"),
+        ("--json", "print what was done as JSON"),
+    ):
+        export.add_argument(option, action="store_true", help=text)
+
+
+KERNELS = """Make environments kernels of Jupyter's, list and remove them.
+
+A kernel starts with both layers of an environment from any Jupyter, without a shell:
+
+  spack -D my-env pyvarium add ipykernel
+  spack -D my-env pyvarium kernel install
+"""
+
+
 def _add_kernels(commands):
-    text = "Make environments kernels of Jupyter's, list and remove them."
-    words = _add(commands, "kernel", show_kernels, text).add_subparsers(
+    words = _add(commands, "kernel", show_kernels, KERNELS).add_subparsers(
         metavar="WORD", dest="pyvarium_kernel"
     )
     words.required = True
@@ -509,6 +582,9 @@ def add_requests(args):
     What is compiled for this machine, or provided already, comes from Spack; the rest from the
     index by the backend. A request is a requirement ('pandas>=2') or a spec ('py-h5py+mpi'). One
     that contradicts a version that Spack provides is refused, with both ways out.
+
+      spack -D my-env pyvarium add --dry-run numpy 'h5py>=3' rich
+      spack -D my-env pyvarium add --from spack py-numpy@2.1
     """
     environment = _environment()
     from pyvarium import lifecycle, report
@@ -524,7 +600,13 @@ def add_requests(args):
 
 
 def remove_names(args):
-    """Remove from an environment, from spack.yaml or from the project's dependencies."""
+    """Remove from an environment, from spack.yaml or from the project's dependencies.
+
+    What another spec needs stays installed, with a note. Something that is there only because
+    another one needs it is not removed: the error names that one.
+
+      spack -D my-env pyvarium remove rich py-h5py
+    """
     environment = _environment()
     from pyvarium import lifecycle, report
 
@@ -538,7 +620,9 @@ def install_environment(args):
     """Install both halves, from spack.yaml and pyproject.toml to a working environment.
 
     Runs 'spack install', brings the project and .venv in step, and has the backend lock and
-    install. What is there already is not done again.
+    install. What is there already is not done again. This is what a clone of a project needs:
+
+      git clone https://example.org/analysis && spack -D analysis pyvarium install
     """
     environment = _environment()
     from pyvarium import lifecycle, report
@@ -551,6 +635,10 @@ def lock_environment(args):
     """Lock what comes from the index against what Spack provides.
 
     Brings the project in step with spack.lock, whose digest it holds, and has the backend lock.
+    With --check it exits with 3 and says which file is not made from the others, as in continuous
+    integration:
+
+      spack -D my-env pyvarium lock --check
     """
     environment = _environment()
     from pyvarium import lifecycle, report
@@ -569,7 +657,11 @@ def sync_environment(args):
 
     Writes one exact pin for each Python distribution that Spack installed in the active
     environment into [dependency-groups] spack, and a constraints file for pip beside it. The rest
-    of the file is kept to the byte. Creates the file where there is none.
+    of the file is kept to the byte. Creates the file where there is none. After a Spack command
+    this happens by itself.
+
+      spack -D my-env pyvarium sync --diff
+      spack -D my-env pyvarium sync --check
     """
     environment = _environment()
     from pyvarium import commands, spack_api
@@ -589,21 +681,47 @@ def sync_environment(args):
 def show_status(args):
     """Show which distribution comes from where.
 
-    Lists what the active environment provides with its spec, and what stands in .venv on top.
-    """
-    environment = _environment()
-    from pyvarium import commands
+    Lists what the active environment provides with its spec, and what stands in .venv on top. As a
+    page for a browser it also shows what is wrong; the page loads nothing and can be mailed.
 
-    return _print(commands.status(environment, as_json=args.json))
+      spack -D my-env pyvarium status
+      spack -D my-env pyvarium status --html -o my-env.html
+    """
+    if args.output and not args.html:
+        return _usage("status -o: takes --html")
+    environment = _environment()
+    from pyvarium import commands, spack_api
+
+    if not args.html:
+        return _print(commands.status(environment, as_json=args.json))
+    from datetime import datetime, timezone
+
+    defaults, now = spack_api.defaults(), datetime.now(timezone.utc)
+    return _print(
+        commands.status_page(environment, defaults, os.environ, now=now, output=args.output)
+    )
 
 
 def verify_environment(args):
     """Find what is wrong with an environment, and repair what can be.
 
     Each fault has a code: shadowed, two-dist-infos, missing-shim, modified, incompatible,
-    conflicting, out-of-step, stale-view, stale-lock, stale-lower, wrong-python, pythonpath.
-    Nothing is downloaded or locked.
+    conflicting, out-of-step, stale-view, stale-lock, stale-lower, wrong-python, pythonpath;
+    detached for a venv that somebody made by hand on a python of Spack's. Nothing is downloaded or
+    locked. Exits with 3 where a fault is left.
+
+      spack -D my-env pyvarium verify
+      spack -D my-env pyvarium verify --fix
+      spack pyvarium verify ~/venvs/analysis
     """
+    if args.venv:
+        from pathlib import Path
+
+        _require_libraries()
+        from pyvarium import commands
+
+        path = Path(os.path.abspath(args.venv))
+        return _print(commands.verify_venv(path, os.environ, fix=args.fix, as_json=args.json))
     environment = _environment()
     from pyvarium import commands, spack_api
 
@@ -611,6 +729,45 @@ def verify_environment(args):
         environment, spack_api.defaults(), os.environ, fix=args.fix, as_json=args.json
     )
     return _print(answer)
+
+
+def export_environment(args):
+    """Write both layers of an environment in the format of another tool.
+
+      requirements  exact requirements for pip and uv, with the hashes that the lock has
+      constraints   the same of all groups, without build tools; hashes only with --hashes
+      pylock        pylock.toml (PEP 751); what Spack provides as its wheels without code
+      conda         environment.yml: of conda-forge what Spack provides, of pip the rest
+      poncho        Poncho's JSON
+      cyclonedx     a bill of materials, with licences, of all specs and distributions
+      packages      packages.yaml with what is installed in .venv as externals of Spack's
+      renovate      a rule for Renovate to leave alone what Spack provides
+      dependabot    the same for Dependabot
+
+    What is on top is read from the lock of uv, Poetry or PDM, for this python and platform, or
+    where there is none from .venv. A file that was not exported is replaced only by --force.
+
+      spack -D my-env pyvarium export requirements -o requirements.txt
+      spack -D my-env pyvarium export requirements -o requirements.txt --check
+    """
+    if args.output in (None, "-") and (args.check or args.json):
+        return _usage("export: --check and --json are about a file; name it by '-o FILE'")
+    environment = _environment()
+    from pyvarium import commands, spack_api, spack_recipes
+    from pyvarium.exports import Wish
+
+    return _print(
+        commands.export(
+            environment,
+            spack_api.defaults(),
+            Wish(args.format, tuple(args.group), tuple(args.extra), args.hashes),
+            spack_recipes.name_of,
+            output=args.output,
+            check=args.check,
+            force=args.force,
+            as_json=args.json,
+        )
+    )
 
 
 def analyze_imports(args):
@@ -637,7 +794,12 @@ def analyze_imports(args):
         extra=tuple(args.extra_pkg),
     )
     environment = spack_api.active_environment()
-    installed = analysis.installed_in(environment) if environment else analysis.Installed()
+    directory = None if environment else analysis.chosen_directory(os.environ)
+    installed = analysis.Installed()
+    if environment:
+        installed = analysis.installed_in(environment)
+    elif directory:
+        installed = analysis.read_installed(directory, os.environ)
     analyzed = analysis.analyze(wish, installed, sys.stdin.buffer.read)
     return _print(findings.written(analyzed, args.format, args.output))
 
@@ -645,10 +807,11 @@ def analyze_imports(args):
 def print_activation(args):
     """Print the line by which a shell activates the layered environment.
 
-      eval "$(spack -e NAME pyvarium activate --sh)"
-
     Puts .venv and the view in front of PATH and takes PYTHONPATH away; 'deactivate' restores all.
-    It does not start Spack again: activate.sh, .fish and .csh beside pyproject.toml can be sourced.
+    activate.sh, .fish and .csh beside pyproject.toml do the same and need no Spack.
+
+      eval "$(spack -e NAME pyvarium activate)"
+      spack -e NAME pyvarium activate --fish | source
     """
     environment = _environment()
     from pyvarium import commands
@@ -722,7 +885,12 @@ def install_kernel(args):
 
 
 def remove_kernels(args):
-    """Remove kernels that 'kernel install' has made."""
+    """Remove kernels that 'kernel install' has made.
+
+    Those of the names, or all of the active environment. Another kernel is left alone.
+
+      spack pyvarium kernel remove spack-my-env
+    """
     _require_libraries()
     from pyvarium import kernel, report
 
@@ -743,6 +911,8 @@ def show_kernels(args):
 
     Looks wherever Jupyter does (JUPYTER_PATH, your own, /usr/local/share/jupyter), and in the
     active environment. 'outdated': spack.yaml or spack.lock was changed since, install it again.
+
+      spack pyvarium kernel list
     """
     _require_libraries()
     from pyvarium import kernel, report
@@ -760,18 +930,61 @@ def pack_environment(args):
       spack -e my-env pyvarium pack -o my-env.tar.zst
       mkdir my-env && tar -xf my-env.tar.zst -C my-env
       my-env/bin/run_in_env python -c 'import numpy'
+      spack pyvarium pack package.json -o package.tar.gz
 
     It runs from any directory on any machine of the same architecture with a C library as new as
     this machine's, as it is: it may be moved, linked to and read-only. Libraries from outside of
     Spack come along, those of drivers and the C library do not.
     """
+    if args.specification is not None:
+        return _pack_specification(args)
+    if args.environment is not None:
+        return _usage("pack --environment: takes SPEC.json; choose another one by spack -D DIR")
+    _check_output(args.output)
+    return _pack(args, _environment())
+
+
+def _pack_specification(args):
+    if args.dry_run:
+        return _usage(
+            "pack SPEC.json: has no --dry-run; see 'new --from SPEC.json --skip-install'"
+        )
+    if args.lower == "reference" and not args.environment:
+        return _usage("pack SPEC.json --lower reference: takes --environment, to refer to")
     from pathlib import Path
 
-    environment = _environment()
+    _require_libraries()
+    _check_output(args.output)
+    from pyvarium import authoring, report, spack_api, specified
+
+    kept = Path(os.path.abspath(args.environment)) if args.environment else None
+    wish = specified.read_wish(args.specification, kept, sys.stdin.buffer.read)
+    fetcher = authoring.fetcher(offline=False)
+
+    def announce(created):
+        for line in report.announced(created):
+            _say(line)
+
+    with specified.make(wish, _session(args), fetcher, os.environ, announce) as made:
+        return _pack(args, spack_api.read_environment(made.path), made.extra)
+
+
+def _check_output(output):
+    """Refuse now what would be refused when much is done."""
+    from pathlib import Path
+
+    _require_libraries()
+    from pyvarium import pack_file
+
+    pack_file.format_of(Path(output))
+
+
+def _pack(args, environment, extra=None):
+    from pathlib import Path
+
     from pyvarium import pack, pack_file, report, spack_api, spack_elf
 
     path = Path(os.path.abspath(args.output))
-    pack_file.format_of(path)
     wish = pack.Wish(
         slim=args.slim,
         exclude=tuple(args.exclude),
@@ -785,6 +998,7 @@ def pack_environment(args):
         spack_api.variable_changes(environment.path),
         wish,
         spack_elf.parse,
+        extra or pack.Extra(),
     )
     written = None
     if not args.dry_run:
@@ -801,6 +1015,9 @@ def write_recipes(args):
     A recipe has many versions, from the metadata of their wheels and the text of their sdists, of
     which nothing is run without --hooks. The index is that of PIP_INDEX_URL or UV_INDEX_URL, else
     PyPI.
+
+      spack pyvarium recipe create 'cattrs>=23' --repo ./my-recipes
+      spack pyvarium recipe check py-rich
     """
 
 
@@ -837,6 +1054,8 @@ def update_recipes(args):
     """Write anew what stands between the marks of recipes that 'recipe create' has made.
 
     The versions that are there stay, newer ones are added, lines outside of the marks are kept.
+
+      spack pyvarium recipe update --diff cattrs
     """
     _require_libraries()
     from pyvarium import authoring
@@ -883,6 +1102,8 @@ def check_recipes(args):
     Finds what is missing, what is looser than upstream says, and what upstream does not ask for
     (any more), each with the versions and the requirement that show it. Exits with 3 if it finds
     something. Only what is needed to run is compared.
+
+      spack pyvarium recipe check py-rich
     """
     _require_libraries()
     from pyvarium import authoring, report
@@ -897,6 +1118,9 @@ def score_recipes(args):
     For the recipes named, or for every n-th of all that name a project on the index: makes a
     recipe of the versions that each has, writes nothing, and counts the dependencies that both
     have, with which ranges, by version, python and platform.
+
+      spack pyvarium recipe score py-rich py-black
+      spack pyvarium recipe score --every 45
     """
     _require_libraries()
     from pyvarium import authoring, report
@@ -988,6 +1212,10 @@ def configure(args):
 
     Only auto-sync, backend and mode are for a project. What an admin forces (auto-sync,
     auto-sync-paths, log, quiet) holds for everybody above that scope.
+
+      spack pyvarium config
+      spack pyvarium config backend poetry
+      spack pyvarium config --scope site --force auto-sync off
     """
     if args.unset and (args.key is None or args.values):
         return _usage("config --unset: takes a key and no value")
@@ -1053,6 +1281,8 @@ def set_up_backend(args):
     Makes a venv with {0} from the package index in PREFIX, or finds that it is there, and names
     it in Spack's configuration, where later commands look for it. A newer version comes with
     --version; what else stands in PREFIX is not touched.
+
+      spack pyvarium setup {0} ~/tools/{0}
     """
     from pathlib import Path
 
@@ -1081,6 +1311,8 @@ def set_up_spack(args):
     Brings matching recipes, and finds python, compilers and build tools of this machine. The Spack
     in PREFIX neither reads nor writes the configuration of others; PREFIX can be removed as a
     whole. Prints the path of its command.
+
+      spack pyvarium setup spack ~/my-spack --release v1.1.0
     """
     from pathlib import Path
 
@@ -1093,6 +1325,28 @@ def set_up_spack(args):
         answer = {"spack": str(host.spack), "python": str(host.python), "registered": registered}
         return _print(report.Answer(report.render_json(answer)))
     return _print(report.Answer("%s\n" % host.spack))
+
+
+def print_completion(args):
+    """Print what completes this command in a shell, for its start-up file.
+
+      source <(spack pyvarium completion bash)
+
+    Words, options and their values, behind 'spack -e NAME' too; also the names of environments and
+    of distributions, found by files. What Spack itself completes stays. Make it anew after an
+    upgrade.
+    """
+    from pyvarium import completion, report, settings, spack_api
+
+    parser = argparse.ArgumentParser()
+    setup_parser(parser)
+    special = {("config", "key"): tuple(settings.KINDS), ("remove", "names"): ()}
+    text = completion.render(
+        completion.Shell(args.shell),
+        tuple(completion.describe(parser, special)),
+        spack_api.environments_root(),
+    )
+    return _print(report.Answer(text))
 
 
 def _kernel_directory(args):

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
+#
+# SPDX-License-Identifier: (Apache-2.0 OR MIT)
+"""Fuzz what reads the files of others: run.py [--seconds N] [--corpus DIR] [TARGET...]
+
+Needs ``pip install atheris packaging tomlkit``. Each target runs in a process of its own, one
+after the other, for its share of the time; what it has found interesting is kept in the corpus,
+for the next time. A crash is printed as a test of ``tests/core/test_fuzzed.py`` takes it, and the
+target goes on from there. Exits with 1 where there was one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core"), str(HERE)]
+
+#: Of an input, in bytes; and of one run, in seconds and MB.
+LONGEST, SLOWEST, LARGEST = 4096, 10, 2048
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: all")
+    parser.add_argument("--seconds", type=int, default=600, help="in total (default: 600)")
+    parser.add_argument("--corpus", type=Path, default=TOP / ".cache" / "fuzz")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    arguments, rest = parser.parse_known_args()
+    if arguments.one:
+        return fuzz(*arguments.one, [*rest, *arguments.targets])
+    import targets
+
+    unknown = set(arguments.targets) - targets.TARGETS.keys()
+    if unknown or rest:
+        parser.error(f"no target: {', '.join([*sorted(unknown), *rest])}")
+    chosen = arguments.targets or list(targets.TARGETS)
+    share = max(1, arguments.seconds // len(chosen))
+    print(f"{'target':18} {'seconds':>7} {'inputs':>10} {'kept':>6} {'crashes':>7}", flush=True)
+    results = []
+    for name in chosen:
+        results.append(rounds(name, share, arguments.corpus / name))
+        one = results[-1]
+        numbers = f"{one['seconds']:7.0f} {one['inputs']:10} {one['kept']:6}"
+        print(f"{name:18} {numbers} {len(one['crashes']):7}", flush=True)
+        for crash in one["crashes"]:
+            print(f"  {crash['error']}\n    ({name!r}, {bytes.fromhex(crash['input'])!r})")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 1 if any(one["crashes"] for one in results) else 0
+
+
+def rounds(name: str, seconds: int, corpus: Path) -> dict:
+    """Run one target for its time, and again from where it crashed."""
+    import targets
+
+    kept, crashes = corpus / "kept", corpus / "crashes"
+    for directory in (kept, crashes):
+        directory.mkdir(parents=True, exist_ok=True)
+    targets.corpus(name, corpus / "seeds")
+    start = time.monotonic()
+    inputs = 0
+    found: List[dict] = []
+    while len(found) < 20:
+        left = int(seconds - (time.monotonic() - start))
+        if left < 1:
+            break
+        options = [f"-max_total_time={left}", f"-max_len={LONGEST}", f"-timeout={SLOWEST}"]
+        options += [f"-rss_limit_mb={LARGEST}", f"-artifact_prefix={crashes}/", "-close_fd_mask=0"]
+        ended = time.time()
+        command = [sys.executable, __file__, "--one", name, str(corpus)]
+        done = subprocess.run(
+            [*command, *options, str(kept), str(corpus / "seeds")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        output = done.stdout.decode("utf-8", "replace")
+        counts = [int(one) for one in re.findall(r"^(?:#|Done )(\d+)", output, re.MULTILINE)]
+        inputs += max(counts, default=0)
+        if done.returncode == 0:
+            break
+        new = [one for one in crashes.iterdir() if one.stat().st_mtime >= ended - 1]
+        errors = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception|Timeout|ERROR).*)$", output, re.M)
+        lines = [one.strip() for one in errors] or output.splitlines()[-1:] or ["died"]
+        data = new[-1].read_bytes() if new else b""
+        found.append({"error": lines[0][:200], "input": data.hex()})
+        (corpus / "last.txt").write_text(output)
+    return {
+        "target": name,
+        "seconds": round(time.monotonic() - start, 1),
+        "inputs": inputs,
+        "kept": len(os.listdir(kept)),
+        "crashes": found,
+    }
+
+
+def fuzz(name: str, corpus: str, options: List[str]) -> int:
+    import atheris
+
+    with atheris.instrument_imports(include=["pyvarium", "packaging", "tomllib"]):
+        import targets
+    atheris.Setup([corpus, *options], lambda data: targets.run(name, data) and None)
+    atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
