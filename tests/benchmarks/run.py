@@ -37,6 +37,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pack", type=Path, help="as 'spack pyvarium pack' has made it")
     parser.add_argument("--poncho", type=Path, metavar="FILE", help="poncho_package_run")
+    parser.add_argument(
+        "--poncho-pack",
+        type=Path,
+        metavar="FILE",
+        help="the same as .tar.gz, which Poncho's own packs are; for a herd",
+    )
+    parser.add_argument("--only", choices=["warm", "herd"], help="leave out the rest")
     parser.add_argument("--starts", type=int, default=200, help="warm ones (default: 200)")
     parser.add_argument("--herd", type=int, default=64, help="cold ones at once (default: 64)")
     parser.add_argument("--rounds", type=int, default=3, help="of herds (default: 3)")
@@ -45,14 +52,23 @@ def main() -> int:
     arguments = parser.parse_args()
     pack = arguments.pack.resolve()
     poncho = arguments.poncho.resolve() if arguments.poncho else None
+    other = arguments.poncho_pack.resolve() if arguments.poncho_pack else None
     with tempfile.TemporaryDirectory(prefix="run.") as directory:
         place = Path(directory)
-        warm(pack, poncho, place / "warm", arguments.starts)
-        herds(pack, poncho, place / "herd", arguments.herd, arguments.rounds)
+        if arguments.only != "herd":
+            warm(pack, poncho, place / "warm", arguments.starts)
+        if arguments.only != "warm":
+            herds(pack, poncho, other, place / "herd", arguments.herd, arguments.rounds)
+        if arguments.only:
+            return close()
         changed(poncho, place / "changed")
         killed(pack, place / "killed", arguments.kills, random.Random(arguments.seed))
         codes_and_signals(pack, place / "codes")
         contracts(pack, poncho, place / "contracts")
+    return close()
+
+
+def close() -> int:
     print(f"missed: {', '.join(missed)}" if missed else "no bar was missed")
     return 3 if missed else 0
 
@@ -128,33 +144,52 @@ def warm(pack: Path, poncho: Optional[Path], place: Path, starts: int) -> None:
         bar("no lock and no process", not lines, f"{len(lines)} such calls")
 
 
-def herds(pack: Path, poncho: Optional[Path], place: Path, size: int, rounds: int) -> None:
+def herds(
+    pack: Path, poncho: Optional[Path], other: Optional[Path], place: Path, size: int, rounds: int
+) -> None:
     place.mkdir()
     print(f"{size} cold starts at once in one directory (seconds: wall, processor)")
     log = logging_tar(place / "bin")
     kinds: Dict[str, Tuple[Callable[[Path], Command], str]] = {
-        "lock on a file": (lambda directory: ours(pack, directory, *ANSWER), "flock"),
+        "flock": (lambda directory: ours(pack, directory, *ANSWER), "flock"),
         "lease": (lambda directory: ours(pack, directory, *ANSWER), "lease"),
     }
     if poncho is not None:
-        kinds["Poncho"] = (lambda directory: ponchos(poncho, pack, directory, *ANSWER), "")
-    walls: Dict[str, List[float]] = {kind: [] for kind in kinds}
+        program = poncho
+        kinds["Poncho"] = (lambda directory: ponchos(program, pack, directory, *ANSWER), "")
+        if other is not None:
+            gz = other
+            kinds["Poncho.gz"] = (lambda directory: ponchos(program, gz, directory, *ANSWER), "")
+    taken: Dict[str, List[Tuple[float, float]]] = {kind: [] for kind in ("tar alone", *kinds)}
     for number in range(rounds):
+        directory = place / f"tar{number}"
+        directory.mkdir()
+        tar = shutil.which("tar") or "tar"
+        taken["tar alone"].append(timed([tar, "-xf", str(pack), "-C", str(directory)]))
+        shutil.rmtree(directory)
         for kind, (command, lock) in kinds.items():
             environ = {**os.environ, "PYVARIUM_LOCK": lock, "PATH": with_first(place / "bin")}
             log.write_text("")
-            directory = place / f"{kind.split()[0]}{number}"  # Poncho takes no blank in it.
+            directory = place / f"{kind}{number}"
             wall, processor, right = herd(command(directory), size, environ)
-            walls[kind].append(wall)
+            taken[kind].append((wall, processor))
             unpacked = len(log.read_text().splitlines())
-            print(f"  {kind:<16}{wall:7.2f}{processor:7.2f}   {unpacked} unpacked, {right} right")
-            if kind != "Poncho" and (unpacked, right) != (1, size):
-                missed.append(f"a herd with a {kind}")
+            if (unpacked, right) != (1, size):
+                print(f"  {kind}: {unpacked} unpacked, {right} of {size} right")
+                if not kind.startswith("Poncho"):
+                    missed.append(f"a herd with a {kind}")
             shutil.rmtree(directory)
-    if poncho is not None:
-        for kind in ("lock on a file", "lease"):
-            ratio = statistics.median(walls[kind]) / statistics.median(walls["Poncho"])
-            bar(f"herd with a {kind}, at most 0.5 of Poncho's", ratio <= 0.5, f"{ratio:.2f}")
+    medians = {}
+    for kind, pairs in taken.items():
+        medians[kind] = [statistics.median(one) for one in zip(*pairs)]
+        print(f"  {kind:<10}" + "".join(f"{one:8.2f}" for one in medians[kind]))
+    floor = medians["tar alone"]
+    for kind in ("flock", "lease"):
+        for name in (name for name in medians if name.startswith("Poncho")):
+            wall, processor = (a / b for a, b in zip(medians[kind], medians[name]))
+            bar(f"{kind}, at most 0.5 of {name}", wall <= 0.5, f"{wall:.2f}, {processor:.2f}")
+            above = (medians[kind][1] - floor[1]) / (medians[name][1] - floor[1])
+            print(f"    processor time above that of tar: {above:.2f} of {name}'s")
 
 
 ANSWER = ("sh", "-c", "command -v python3")
@@ -169,7 +204,10 @@ def logging_tar(directory: Path) -> Path:
     directory.mkdir()
     log = directory / "log"
     program = directory / "tar"
-    program.write_text(f'#!/bin/sh\necho one >> "{log}"\nexec {shutil.which("tar")} "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || echo one >> "{log}"\n'
+        f'exec {shutil.which("tar")} "$@"\n'
+    )
     program.chmod(0o755)
     return log
 
@@ -215,9 +253,7 @@ def changed(poncho: Optional[Path], place: Path) -> None:
 def killed(pack: Path, place: Path, kills: int, moments: random.Random) -> None:
     place.mkdir()
     print(f"the unpacker is killed (-9) at {kills} random moments, alone or with all it started")
-    start = time.perf_counter()
-    subprocess.run(ours(pack, place / "whole", "true"), check=True)
-    whole = time.perf_counter() - start
+    whole = min(timed(ours(pack, place / f"whole{one}", "/bin/true"))[0] for one in range(3))
     for lock in ("flock", "lease"):
         environ = {**os.environ, "PYVARIUM_LOCK": lock}
         waits = []

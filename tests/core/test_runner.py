@@ -336,7 +336,8 @@ def test_a_herd_unpacks_once(lock: str, runner: Runner) -> None:
     programs = runner.place / "bin"
     programs.mkdir()
     (programs / "tar").write_text(
-        f'#!/bin/sh\necho one >> {log}\nsleep 0.3\nexec {shutil.which("tar")} "$@"\n'
+        f'#!/bin/sh\n[ "$1" = --version ] || {{ echo one >> {log}; sleep 0.3; }}\n'
+        f'exec {shutil.which("tar")} "$@"\n'
     )
     (programs / "tar").chmod(0o755)
     environ = {
@@ -358,7 +359,9 @@ def slow_start(runner: Runner, lock: str) -> "subprocess.Popen[bytes]":
     """A start that is stopped in the midst of unpacking; returns when it is."""
     programs = runner.place / "slow"
     programs.mkdir()
-    (programs / "tar").write_text(f"#!/bin/sh\ntouch {runner.place}/at-work\nexec sleep 60\n")
+    (programs / "tar").write_text(
+        f"#!/bin/sh\n[ $1 != --version ] || exit\ntouch {runner.place}/at-work\nexec sleep 60\n"
+    )
     (programs / "tar").chmod(0o755)
     environ = {
         **os.environ,
