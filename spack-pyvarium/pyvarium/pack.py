@@ -40,7 +40,7 @@ SLIM = (
     *("python/lib*/python3*/test/*", "*/site-packages/*/tests/*", "*/idlelib/*", "*/turtledemo/*"),
     *("*/ensurepip/*", "*/lib2to3/*", "python/lib*/python3*/config-*/*", "*/pkgconfig/*"),
     *("python/include/*", "lower/include/*", "*/share/man/*", "*/share/doc/*", "*/share/info/*"),
-    *("*.a", "*.la", "*.pyi", "*.pxd", "*.pyx", "lower/lib*/lib[altu]*san.so*"),
+    *("*.pyi", "*.pxd", "*.pyx", "lower/lib*/lib[altu]*san.so*"),
 )
 #: What is of the machine where a pack runs too.
 _MACHINE = ("/usr/", "/bin/", "/sbin/", "/etc/")
@@ -342,7 +342,8 @@ def _chosen(gathered: Gathered, python: Python, wish: Wish) -> Gathered:
     prefix = f"{os.path.realpath(python.prefix)}/"
 
     def stays(name: str, path: str) -> bool:
-        if excluded.match(name) or _OWN.fullmatch(name) or name.endswith(".la"):
+        # What is linked statically is in what needs it; no program reads such a library.
+        if excluded.match(name) or _OWN.fullmatch(name) or name.endswith((".a", ".la")):
             return False
         if "/__pycache__/" in name and not name.endswith(compiled):
             return False
