@@ -17,7 +17,7 @@ from typing import Mapping, Sequence, Tuple
 from documents import Block
 
 README, USERS, ADMINS, RECIPES = "README.md", "docs/users.md", "docs/admins.md", "docs/recipes.md"
-WORKFLOW, CLUSTERS = "docs/workflow.md", "docs/clusters.md"
+REFERENCE, WORKFLOW, CLUSTERS = "docs/reference.md", "docs/workflow.md", "docs/clusters.md"
 
 #: What documents call what a test has elsewhere; the names in braces are the runner's.
 MAPPED: Mapping[str, str] = {
@@ -78,6 +78,7 @@ def block_of(step: Step, sessions: Sequence[Block]) -> Block:
 
 
 NUMPY = ("py-numpy@2.1.3", "py-mpi4py@4.0.1")
+FITTING = (*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2")
 FIT = """\
 cat > fit.py <<'END'
 import numpy
@@ -87,6 +88,7 @@ def settings():
 END
 """
 
+PIP = "~/venvs/analysis/bin/pip install --quiet -r requirements.txt"
 USE = "module use ~/spack/share/spack/lmod/linux-debian12-x86_64/Core"
 TOOLS = "spack -D tools add pyvarium-poetry pyvarium-uv"
 TOOL = 'spack pyvarium config tools.poetry "$PWD/tools/.spack-env/view/bin/poetry"'
@@ -121,6 +123,11 @@ END
 tar -czf dist/our-project-1.0.tar.gz our-project-1.0
 """
 
+TASK = './pyvarium-run -e work.tar.gz -u "$LOCAL" -- python3 analysis.py'
+ARRAY = f"sbatch --array=1-64 --wrap '{TASK}'"
+SEND = "job=$(sbatch --parsable --nodes=4 --nodelist='node[1-4]' send.sh)"
+SENT = "sbatch --dependency=afterok:$job --nodelist='node[1-4]' --array=1-64 array.sh"
+
 ALL: Tuple[Scenario, ...] = (
     Scenario(
         "quickstart",
@@ -151,31 +158,35 @@ ALL: Tuple[Scenario, ...] = (
         thorough=True,
     ),
     Scenario(
-        "from a clone",
-        (Step(README, 'spack -c "config:extensions'),),
+        "a newcomer with README alone",
+        (
+            Step(README, 'spack -c "config:extensions'),
+            Step(README, "spack pyvarium new my-env     "),
+            Step(README, "spack -D my-env pyvarium verify"),
+        ),
+        stubs=NUMPY,
         spack="fresh",
         index="real",
-        thorough=True,
     ),
     Scenario(
         "first environment",
         (
             Step(README, "spack pyvarium new my-env     "),
             Step(README, "spack -D my-env pyvarium verify"),
-            Step(README, "spack -D my-env pyvarium add ipykernel"),
+            Step(REFERENCE, "spack -D my-env pyvarium add ipykernel"),
             Step(
-                README,
+                REFERENCE,
                 "spack -D my-env pyvarium analyze fit.py",
                 before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
             ),
             Step(
-                README,
+                REFERENCE,
                 "spack pyvarium modulegen",
                 before="spack pyvarium new projects/analysis\n. /etc/profile.d/lmod.sh",
                 instead={USE: "module use ~/modules/lmod/*/Core"},
             ),
         ),
-        stubs=(*NUMPY, "py-pyyaml@6.0.3", "py-scikit-learn@1.7.2"),
+        stubs=FITTING,
         needs=("/etc/profile.d/lmod.sh",),
     ),
     Scenario(
@@ -196,7 +207,7 @@ ALL: Tuple[Scenario, ...] = (
                 "spack -D my-env add py-numpy",
                 before="spack pyvarium new my-env",
             ),
-            Step(README, "spack -D my-env pyvarium export requirements"),
+            Step(REFERENCE, "spack -D my-env pyvarium export requirements"),
             Step(
                 WORKFLOW,
                 "python -m pyvarium check --by-digest",
@@ -213,16 +224,17 @@ ALL: Tuple[Scenario, ...] = (
             Step(
                 CLUSTERS,
                 "spack -D my-env pyvarium pack",
-                before="export PYVARIUM_CACHE={home}/cache\nspack pyvarium new my-env\n"
-                "spack -D my-env pyvarium add numpy",
+                before="export LOCAL={home}/local PYVARIUM_CACHE={home}/local\n"
+                "spack pyvarium new my-env\nspack -D my-env pyvarium add numpy\n"
+                "echo 'import numpy' | tee analysis.py > script.py",
             ),
+            # Real jobs, on several nodes, are other tests.
+            Step(CLUSTERS, "sbatch --array=1-64", instead={ARRAY: TASK}),
+            Step(CLUSTERS, "job=$(sbatch", instead={SEND: "job=1", SENT: TASK}),
+            Step(CLUSTERS, "./pyvarium-run -e work.tar.gz -- python script.py"),
+            Step(REFERENCE, "spack -D my-env pyvarium run --"),
             Step(
-                CLUSTERS,
-                "./pyvarium-run -e env.tar.gz -- python script.py",
-                before="echo 'import numpy' > script.py",
-            ),
-            Step(
-                README,
+                REFERENCE,
                 "spack -D my-env pyvarium analyze --format poncho",
                 before=f"spack -D my-env pyvarium add --from pypi pyyaml\n{FIT}",
             ),
@@ -231,10 +243,69 @@ ALL: Tuple[Scenario, ...] = (
         thorough=True,
     ),
     Scenario(
+        "a user's guide",
+        (
+            Step(USERS, "spack pyvarium new my-env"),
+            Step(USERS, "spack -D my-env pyvarium add --dry-run"),
+            Step(USERS, "cd my-env"),
+            Step(USERS, "spack -D my-env concretize --force", before="cd {home}"),
+            Step(
+                USERS,
+                "spack -D analysis pyvarium install",
+                before="mkdir analysis && cp my-env/spack.* my-env/pyproject.toml my-env/uv.lock"
+                " analysis",
+            ),
+            Step(USERS, "spack -D my-env pyvarium analyze", before=FIT),
+            Step(USERS, "spack -D my-env pyvarium add ipykernel"),
+            Step(USERS, "spack pyvarium modulegen"),
+            Step(USERS, "spack -D my-env pyvarium status"),
+            Step(USERS, "source <("),
+        ),
+        stubs=FITTING,
+    ),
+    Scenario(
+        "a venv made by hand",
+        (
+            Step(
+                USERS,
+                "/site/environments",
+                before="spack pyvarium new --backend pip environments/python-2026\n"
+                "spack -D environments/python-2026 pyvarium add numpy\n"
+                "printf 'rich\\nxarray\\n' > requirements.txt",
+                # The machine's python may have a numpy too, which pip would be content with.
+                instead={PIP: f"{PIP} --ignore-installed"},
+                codes={"spack pyvarium verify ~/venvs/analysis": 3},
+            ),
+            Step(USERS, "spack pyvarium new analysis --from"),
+        ),
+        stubs=NUMPY,
+    ),
+    Scenario(
+        "exports",
+        (
+            Step(
+                REFERENCE,
+                "spack -D my-env pyvarium export requirements",
+                before="spack pyvarium new my-env && spack -D my-env pyvarium add numpy rich",
+            ),
+            Step(
+                WORKFLOW,
+                "spack -D my-env pyvarium export requirements",
+                before="rm -f requirements.txt",
+            ),
+            Step(
+                WORKFLOW,
+                "spack -D my-env pyvarium export renovate",
+                before="mkdir -p .github",
+            ),
+        ),
+        stubs=NUMPY,
+    ),
+    Scenario(
         "on another environment",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack pyvarium new my-env --on",
                 before="spack pyvarium new --backend pip environments/python-2026\n"
                 "spack -D environments/python-2026 pyvarium add numpy",
@@ -244,7 +315,7 @@ ALL: Tuple[Scenario, ...] = (
     ),
     Scenario(
         "a backend",
-        (Step(README, "spack pyvarium setup uv"),),
+        (Step(REFERENCE, "spack pyvarium setup uv"),),
         index="real",
         thorough=True,
     ),
@@ -252,7 +323,7 @@ ALL: Tuple[Scenario, ...] = (
         "programs from the package repo",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack -D tools add pyvarium-poetry",
                 before="spack env create -d tools",
                 # Poetry needs a Rust, which takes an hour: uv alone is installed.
@@ -271,7 +342,7 @@ ALL: Tuple[Scenario, ...] = (
                 "spack pyvarium setup --status\n",
             ),
             Step(ADMINS, "spack pyvarium config --scope site auto-sync existing"),
-            Step(README, "spack pyvarium config --scope site auto-sync-paths"),
+            Step(REFERENCE, "spack pyvarium config --scope site auto-sync-paths"),
             Step(ADMINS, "spack pyvarium config --scope site --force auto-sync off"),
             Step(ADMINS, "spack pyvarium config --scope site quiet true"),
             Step(ADMINS, "mkdir -m 1777 /var/log"),
@@ -305,7 +376,7 @@ ALL: Tuple[Scenario, ...] = (
         "recipes",
         (
             Step(
-                README,
+                REFERENCE,
                 "spack pyvarium recipe create 'cyclopts",
                 before="spack mirror add --scope user made {home}/mirror",
                 # The index of the tests has what is nowhere else: its sdists come by a mirror.

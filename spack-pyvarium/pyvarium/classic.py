@@ -34,6 +34,8 @@ from .verify import Code, Fault, incompatible, requirements_of
 
 #: What every venv has, or makes others.
 _TOOLS = frozenset(("pip", "setuptools", "wheel"))
+#: As many distributions are named one by one.
+_NAMED = 5
 _ENTRY = re.compile(r"^(?P<key>[\w-]+)\s*=\s*(?P<value>.*?)\s*$", re.MULTILINE)
 
 
@@ -152,8 +154,9 @@ def _faults(venv: Venv) -> Iterator[Fault]:
     seen = {one.name: one for one in provided_in(venv.below)}
     unseen = {one.name: one for one in _unseen(venv)}
     if unseen:
-        count = len(unseen)
-        reason = f"does not see the {count} distributions that Spack provides in {_place(venv)}"
+        named = ", ".join(list(unseen)[:_NAMED])
+        more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        reason = f"does not see what Spack provides in {_place(venv)} ({named}{more})"
         yield Fault(Code.DETACHED, str(venv.path), reason, remedy)
     own: Dict[str, Distribution] = {}
     for one in installed_in(venv.own):
@@ -188,7 +191,7 @@ def _unseen(venv: Venv) -> Tuple[Provided, ...]:
         for directory in _of_python(place, venv.python)
         if os.path.realpath(directory) not in looked
     ]
-    seen = {one.name for one in installed_in((*venv.below, *venv.before))}
+    seen = {one.name for one in provided_in((*venv.below, *venv.before))}
     return tuple(one for one in provided_in(directories) if one.name not in seen)
 
 
@@ -210,17 +213,17 @@ def environment_of_view(view: Path) -> Optional[Path]:
     return None
 
 
-def as_project(path: Path) -> Project:
+def as_project(path: Path, environ: Mapping[str, str]) -> Project:
     """What somebody has asked for in a venv: what they installed by name, and what of Spack's
     that needs, or has got a second time. Raises FileError.
     """
-    venv = read_venv(path, {})
+    venv = read_venv(path, environ)
     own = {one.name: one for one in installed_in(venv.own)}
     needed = _needed(own.values(), venv)
     asked = {name for name, one in own.items() if (one.path / "REQUESTED").exists()}
     if not asked - _TOOLS:
         asked = own.keys() - needed
-    lower = {one.name for one in (*provided_in(venv.below), *_unseen(venv))}
+    lower = {one.name for one in (*provided_in((*venv.before, *venv.below)), *_unseen(venv))}
     asked |= lower & (own.keys() | needed)
     skipped: List[Skipped] = []
     requirements: List[Requirement] = []

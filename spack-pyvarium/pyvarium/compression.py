@@ -152,8 +152,8 @@ def zstd(file: BinaryIO, workers: int) -> Sink:
             "zstd: there is no program of this name, nor the library zstandard; install one,"
             " or name a file that ends in .tar.gz"
         )
-    options = [f"-{_ZSTD_LEVEL}", f"-T{workers}", f"--long={_ZSTD_WINDOW}"]
-    return Program([program, "-q", *options, "-c"], file)
+    words = [f"-{_ZSTD_LEVEL}", f"-T{workers}", f"--long={_ZSTD_WINDOW}"]
+    return Program([program, "-q", *words, "-c"], file)
 
 
 def _zstandard() -> Optional[Any]:

@@ -123,7 +123,7 @@ def create(
     below = lower.find(wish.on) if wish.on is not None else None
     project = wish.project or Project()
     if wish.source is not None:
-        project = sources.read_project(wish.source, spack_api.load_yaml)
+        project = sources.read_project(wish.source, spack_api.load_yaml, os.environ)
     if wish.keeps(wish.manifest):
         inventory = inventory_of(Environment(wish.path, wish.path.name, None))
     elif below is not None:

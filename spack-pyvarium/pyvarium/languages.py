@@ -115,7 +115,7 @@ def is_all_there(name: str, texts: Mapping[str, str]) -> bool:
         return _is_all_of_meson(texts)
     if root == "hatchling":
         hooks = _hooks_of_hatch(hatch_build(texts, pyproject))
-        return not hooks & {"custom", "scikit-build", "cython", "mypyc"}
+        return not hooks.keys() & {"custom", "scikit-build", "cython", "mypyc"}
     if root.startswith("poetry"):
         return "build" not in _table(pyproject, "tool", "poetry")
     if root == "setuptools" and {"setup.cfg", "setup.py"} <= texts.keys():
@@ -206,22 +206,21 @@ def hatch_build(texts: Mapping[str, str], pyproject: Mapping[str, Any]) -> Mappi
 
 
 def _hatch(archive: Archive, build: Mapping[str, Any]) -> Found:
-    hooks = {**_table(build, "hooks"), **_table(build, "targets", "wheel", "hooks")}
-    enabled = _hooks_of_hatch(build)
+    hooks = _hooks_of_hatch(build)
     found: Found = set()
-    if "custom" in enabled:
+    if "custom" in hooks:
         found |= _hooks(archive, [_name_at(hooks, "custom", "path") or "hatch_build.py"])
-    if "scikit-build" in enabled:
+    if "scikit-build" in hooks:
         found |= _cmake(archive, _name_at(hooks, "scikit-build", "cmake", "source-dir"))
-    if enabled & {"cython", "mypyc"}:
+    if hooks.keys() & {"cython", "mypyc"}:
         found.add("c")
     return found
 
 
-def _hooks_of_hatch(build: Mapping[str, Any]) -> Set[str]:
+def _hooks_of_hatch(build: Mapping[str, Any]) -> Dict[str, Any]:
     """The hooks that run unless somebody says otherwise."""
     hooks = {**_table(build, "hooks"), **_table(build, "targets", "wheel", "hooks")}
-    return {key for key, one in hooks.items() if _at(one, "enable-by-default") is not False}
+    return {key: one for key, one in hooks.items() if _at(one, "enable-by-default") is not False}
 
 
 def _hooks(archive: Archive, names: Iterable[str]) -> Found:
@@ -326,7 +325,7 @@ def _started(archive: Archive, scripts: Mapping[str, Script]) -> Found:
             listed = [one for one in near if one in archive.texts]
             found |= _cmake(archive, posixpath.dirname(listed[0])) if listed else set()
         if "make" in programs:
-            below = [one for one in archive.names if one.startswith(directory)]
+            below = [one for one in archive.names if one.startswith(posixpath.join(directory, ""))]
             built = _by_suffix([one for one in below if not _ASIDE.match(one)], archive)
             found |= {*built, "c"} if built else set()
     return found

@@ -553,11 +553,11 @@ def _own_files(
         "".join(f"{one}\n" for one in lines).encode(),
         False,
     )
-    for name in run_script.NAMES:
-        yield name, run_script.render(name, variables, path, reference), True
-    runner = run_script.template("pyvarium-run")
-    if runner.exists():
-        yield "bin/pyvarium-run", runner.read_bytes(), True
+    for name in (run_script.NAME, run_script.SOURCED):
+        script = run_script.render(name, variables, path, reference)
+        yield name, script, name == run_script.NAME
+    for name in ("bin/pyvarium-run", run_script.UNPACKED):
+        yield name, run_script.template(Path(name).name).read_bytes(), True
 
 
 def _variables(

@@ -131,16 +131,32 @@ def _write(
         header = None
     else:
         header = pack_manifest.zstd_header if form is Format.ZSTD else pack_manifest.gzip_header
-        file.write(header(blank))
+        file.write(header(blank, 0))
         file.flush()
         make = compression.zstd if form is Format.ZSTD else compression.Gzip
         sink = make(file, workers)
-    pack_id = _write_members(sink, origin, content, workers, report)
+    counting = _Counting(sink)
+    pack_id = _write_members(counting, origin, content, workers, report)
     sink.close()
     if header is not None:
         file.seek(0)
-        file.write(header(pack_id))
+        file.write(header(pack_id, counting.size))
     return pack_id
+
+
+class _Counting:
+    """Hands on a stream, and knows how long it is."""
+
+    def __init__(self, sink: compression.Sink) -> None:
+        self._sink = sink
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        self._sink.write(data)
+
+    def close(self) -> None:
+        self._sink.close()
 
 
 def _write_members(

@@ -132,19 +132,22 @@ def identify(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def line(pack_id: str) -> bytes:
-    """What stands in the header; the second line of the file."""
-    return f"\npyvarium-pack {FORMAT} {pack_id}\n".encode("ascii")
+def line(pack_id: str, size: int) -> bytes:
+    """What stands in the header; the second line of the file, always of one length.
+
+    ``size`` is that of the tar file in it, so that whoever unpacks it knows before how much it is.
+    """
+    return f"\npyvarium-pack {FORMAT} {pack_id} {size:<16}\n".encode("ascii")
 
 
-def gzip_header(pack_id: str) -> bytes:
+def gzip_header(pack_id: str, size: int) -> bytes:
     """The header of a gzip member, without a time, with the line as its comment (RFC 1952)."""
-    return b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + line(pack_id) + b"\0"
+    return b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + line(pack_id, size) + b"\0"
 
 
-def zstd_header(pack_id: str) -> bytes:
+def zstd_header(pack_id: str, size: int) -> bytes:
     """What stands before the content's frame (RFC 8878, 3.1)."""
-    text = line(pack_id)
+    text = line(pack_id, size)
     return _EMPTY_FRAME + struct.pack("<II", _SKIPPED, len(text)) + text
 
 
@@ -153,5 +156,5 @@ def parse_header(data: bytes) -> Optional[str]:
     parts = data.split(b"\n", 2)
     if len(parts) < 3 or not parts[1].startswith(f"pyvarium-pack {FORMAT} ".encode()):
         return None
-    pack_id = parts[1].rpartition(b" ")[2].decode("ascii", "replace")
+    pack_id = parts[1].split(b" ")[2].decode("ascii", "replace")
     return pack_id if len(pack_id) == 64 else None

@@ -100,10 +100,7 @@ def generated(recipe: Recipe) -> str:
     blocks = [[BEGIN, *_comment(made)]]
     if recipe.repo is None:
         blocks.append(
-            [
-                f"homepage = {_quoted(recipe.homepage)}",
-                f"pypi = {_quoted(recipe.pypi)}",
-            ]
+            [*_assigned("homepage", recipe.homepage), *_assigned("pypi", recipe.pypi)],
         )
         blocks.append(
             [
@@ -189,6 +186,14 @@ def _marks(text: str, subject: str) -> List[re.Match[str]]:
 def _heading(name: str, base: str) -> List[str]:
     line = f"class {name}({base}):"
     return [line] if len(line) <= _WIDTH else [f"class {name}(", f"    {base}", "):"]
+
+
+def _assigned(name: str, value: str) -> List[str]:
+    """In parentheses if it then fits into a line, as black has it; else it stays too long."""
+    line, indented = f"{name} = {_quoted(value)}", f"    {_quoted(value)}"
+    if len(line) <= _WIDTH - 4 or len(indented) > _WIDTH - 4:
+        return [line]
+    return [f"{name} = (", indented, ")"]
 
 
 def _version(one: Listed) -> List[str]:

@@ -1,7 +1,7 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Render the scripts of a pack that run a command in it. Pure but for the templates.
+"""Render the script of a pack that runs a command in it. Pure but for the template.
 
 Values are quoted for POSIX sh; the directory of the pack is found when the script runs.
 """
@@ -18,9 +18,10 @@ from .errors import PyvariumError
 from .pack_manifest import PACK, Reference
 from .variables import Action, Change
 
-#: The script; and what Poncho's run expects besides: one to source, and one that makes what was
-#: unpacked usable there, which it is already.
-NAMES = ("bin/run_in_env", "bin/activate", "bin/conda-unpack")
+NAME = "bin/run_in_env"
+#: The same for a shell that sources it, and what is called before: what Poncho's program needs.
+SOURCED = "bin/activate"
+UNPACKED = "bin/conda-unpack"
 #: What a shell can name; others Spack may set, and no script can.
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -35,13 +36,14 @@ def render(
 ) -> bytes:
     """One of the scripts; ``path`` are the directories of the pack that come first in PATH."""
     everything = [*changes, *(Change("PATH", Action.PREPEND, one) for one in reversed(path))]
-    text = template(name.rpartition("/")[2]).read_text(encoding="utf-8")
-    text = text.replace("@check\n", "" if reference is None else _check(reference))
+    text = template(Path(name).name).read_text(encoding="utf-8")
+    end = "return" if name == SOURCED else "exit"
+    text = text.replace("@check\n", "" if reference is None else _check(reference, end))
     text = text.replace("@variables\n", "".join(f"{line}\n" for line in _lines(everything)))
     return text.encode("utf-8", "surrogateescape")
 
 
-def _check(reference: Reference) -> str:
+def _check(reference: Reference, end: str) -> str:
     lines = []
     for path in (reference.python, reference.view):
         quoted = shlex.quote(path)
@@ -50,7 +52,7 @@ def _check(reference: Reference) -> str:
             " (--lower reference); mount it there, or pack without that option"
         )
         lines += [f"if [ ! -e {quoted} ]; then", f"    printf '%s\\n' {said} >&2"]
-        lines += ["    exit 1", "fi"]
+        lines += [f"    {end} 1", "fi"]
     return "".join(f"{line}\n" for line in lines)
 
 

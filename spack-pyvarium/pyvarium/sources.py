@@ -54,8 +54,13 @@ _MARKS = (
 )
 
 
-def read_project(path: Path, load_yaml: LoadYaml) -> Project:
-    """Read what a file or directory asks for; raises PyvariumError."""
+def read_project(path: Path, load_yaml: LoadYaml, environ: Mapping[str, str] = {}) -> Project:
+    """Read what a file or directory asks for; raises PyvariumError.
+
+    The variables say what a venv sees besides.
+    """
+    if is_venv(path):
+        return as_classic(path, environ)
     if path.is_dir():
         return _read_directory(path, load_yaml)
     name = path.name.lower()
@@ -110,8 +115,6 @@ def _load_yaml(path: Path, load_yaml: LoadYaml) -> Any:
 
 def _read_directory(path: Path, load_yaml: LoadYaml) -> Project:
     manifest = path / "spack.yaml"
-    if is_venv(path):
-        return as_classic(path)
     found = next((path / name for name in _IN_DIRECTORY if (path / name).is_file()), None)
     if found is None and not manifest.is_file():
         raise SourceError(f"{path}: has nothing to start from; name {_KINDS}")

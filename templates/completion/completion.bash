@@ -55,35 +55,40 @@ __pyvarium_complete() {
 }
 
 __pyvarium_spack() {
-    local current=${COMP_WORDS[COMP_CWORD]} environment=${SPACK_ENV:-} key='' at=0 index word
+    local current=${COMP_WORDS[COMP_CWORD]} environment=${SPACK_ENV:-} key='' at=0 index word last
     local below options kind value choices
-    for ((index = 1; index < COMP_CWORD; index++)); do
-        word=${COMP_WORDS[index]}
+    local -a words
+    # By blanks alone: bash itself also splits at colons and equals signs.
+    read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+    [[ ${COMP_LINE:0:COMP_POINT} != *[[:space:]] ]] || words+=('')
+    last=$((${#words[@]} - 1))
+    for ((index = 1; index < last; index++)); do
+        word=${words[index]}
         case "$word" in
-        -D | --env-dir) environment=${COMP_WORDS[++index]} ;;
-        -e | --env) environment=@@environments/${COMP_WORDS[++index]} ;;
+        -D | --env-dir) environment=${words[++index]} ;;
+        -e | --env) environment=@@environments/${words[++index]} ;;
         -c | -C | --config | --config-scope | --color) ((++index)) ;;
         -*) ;;
         *) at=$index && break ;;
         esac
     done
-    if [ "$at" = 0 ] || [ "${COMP_WORDS[at]}" != pyvarium ]; then
+    if [ "$at" = 0 ] || [ "${words[at]}" != pyvarium ]; then
         [ -z "$__pyvarium_before" ] || "$__pyvarium_before" "$@"
-        if [ "$at" = 0 ] && [ "$index" = "$COMP_CWORD" ] && [[ $current != -* ]]; then
+        if [ "$at" = 0 ] && [ "$index" = "$last" ] && [[ $current != -* ]]; then
             __pyvarium_reply compgen -W pyvarium -- "$current"
         fi
         return
     fi
     __pyvarium_known ''
-    for ((index = at + 1; index < COMP_CWORD; index++)); do
-        word=${COMP_WORDS[index]}
+    for ((index = at + 1; index < last; index++)); do
+        word=${words[index]}
         if [[ " $below " == *" $word "* ]]; then
             key="${key:+$key }$word"
             __pyvarium_known "$key"
         fi
     done
     COMPREPLY=()
-    __pyvarium_known "$key" "${COMP_WORDS[COMP_CWORD - 1]}"
+    __pyvarium_known "$key" "${words[last - 1]}"
     if [ -n "$value" ]; then
         __pyvarium_complete "$value"
     elif [[ $current == -* ]]; then

@@ -1,5 +1,5 @@
 -- {{ mark }}
-{# A template of a site can extend this one; see "Module files" in README.md for how to choose it.
+{# A template of a site can extend this one; see "Module files" in docs/reference.md for how to choose it.
    Values come as they are: write each of them through the filter "lua". #}
 {% block header %}
 {% for line in whatis %}

@@ -1,6 +1,6 @@
 #%Module1.0
 ## {{ mark }}
-{# A template of a site can extend this one; see "Module files" in README.md for how to choose it.
+{# A template of a site can extend this one; see "Module files" in docs/reference.md for how to choose it.
    Values come as they are: write each of them through the filter "tcl". #}
 {% block header %}
 {% for line in whatis %}

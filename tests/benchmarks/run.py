@@ -143,9 +143,8 @@ def herds(pack: Path, poncho: Optional[Path], place: Path, size: int, rounds: in
         for kind, (command, lock) in kinds.items():
             environ = {**os.environ, "PYVARIUM_LOCK": lock, "PATH": with_first(place / "bin")}
             log.write_text("")
-            wall, processor, right = herd(
-                command(place / f"{kind.split()[0]}{number}"), size, environ
-            )
+            directory = place / f"{kind.split()[0]}{number}"  # Poncho takes no blank in it.
+            wall, processor, right = herd(command(directory), size, environ)
             walls[kind].append(wall)
             unpacked = len(log.read_text().splitlines())
             print(f"  {kind:<16}{wall:7.2f}{processor:7.2f}   {unpacked} unpacked, {right} right")

@@ -119,10 +119,19 @@ def test_it_does_not_see_the_view(made: Classic, tmp_path: Path, system: bool) -
         (
             Code.DETACHED,
             str(made.path),
-            f"does not see the 2 distributions that Spack provides in {view}",
+            f"does not see what Spack provides in {view} (attrs, numpy)",
         ),
         (Code.SHADOWED, str(numpy), "shadows Spack's numpy 2.1.3 (py-numpy@2.1.3)"),
     ]
+
+
+def test_another_one_of_the_name_is_not_spacks(made: Classic, tmp_path: Path) -> None:
+    """As where the system's python has a numpy, too."""
+    base = Classic(tmp_path / "python", made.site)
+    base.library.mkdir(parents=True)
+    base.install("numpy", "1.26.4")
+    made.configure(base.path, command=made.site.view)
+    assert [code for code, _, _ in made.faults()] == [Code.DETACHED]
 
 
 def test_modules_that_set_pythonpath(made: Classic, tmp_path: Path) -> None:
@@ -181,6 +190,14 @@ def test_what_was_asked_for(made: Classic) -> None:
             " them in pyproject.toml",
         },
     )
+
+
+def test_what_modules_bring_is_asked_for(made: Classic, tmp_path: Path) -> None:
+    made.configure(tmp_path / "python")
+    made.install("xarray", "2026.1", "numpy>=1", requested=True)
+    environ = {"PYTHONPATH": str(made.site.view / made.site.library)}
+    requirements = read_project(made.path, json.loads, environ).requirements
+    assert [str(one) for one in requirements] == ["numpy", "xarray"]
 
 
 def test_what_nobody_else_needs_where_nothing_tells(made: Classic) -> None:

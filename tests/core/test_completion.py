@@ -41,15 +41,15 @@ TYPED = (
     ("spack pyvarium config mo", "pyvarium config mode"),
     ("spack pyvarium completion zs", "pyvarium completion zsh"),
     ("spack pyv", "pyvarium"),
-    ("spack inst", "install"),  # By what completed it before.
+    ("spack unins", "uninstall"),  # By what completed it before.
 )  # fmt: skip
 #: What stands in for Spack's own completion.
 BEFORE = {
-    Shell.BASH: "_before() { COMPREPLY=($(compgen -W 'install' -- \"$2\")); }\n"
+    Shell.BASH: "_before() { COMPREPLY=($(compgen -W 'uninstall' -- \"$2\")); }\n"
     "complete -o default -F _before spack",
     Shell.ZSH: "autoload -U +X compinit && compinit -D -u\n"
-    "_before() { compadd install; }; compdef _before spack",
-    Shell.FISH: "complete -c spack -n 'test (count (commandline -opc)) = 1' -f -a install",
+    "_before() { compadd uninstall; }; compdef _before spack",
+    Shell.FISH: "complete -c spack -n 'test (count (commandline -opc)) = 1' -f -a uninstall",
 }
 WORDS = {
     Shell.BASH: ["--norc", "--noprofile", "-i"],
@@ -141,16 +141,17 @@ def test_all_that_bash_proposes(home: Path) -> None:
     """Many at once, for a word that is not begun."""
     text = f". {shlex.quote(str(script(Shell.BASH, home)))}\n"
     asked: Dict[str, List[str]] = {
-        "spack pyvarium kernel ''": ["install", "list", "remove"],
-        "spack pyvarium new --backend ''": ["pdm", "pip", "poetry", "uv"],
-        "spack pyvarium remove ''": [],
-        "spack -e mine pyvarium remove ''": ["numpy", "rich-click"],
-        "spack pyvarium add ''": [],
+        "spack pyvarium kernel ": ["install", "list", "remove"],
+        "spack pyvarium new --backend ": ["pdm", "pip", "poetry", "uv"],
+        "spack pyvarium remove ": [],
+        "spack -e mine pyvarium remove ": ["numpy", "rich-click"],
+        "spack pyvarium add ": [],
     }
-    for words in asked:
+    for line in asked:
         text += (
-            f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=();"
-            ' __pyvarium_spack; echo "${COMPREPLY[*]}"\n'
+            f"COMP_LINE={shlex.quote(line)}; COMP_POINT=${{#COMP_LINE}};"
+            " COMP_WORDS=($COMP_LINE ''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1));"
+            ' COMPREPLY=(); __pyvarium_spack; echo "${COMPREPLY[*]}"\n'
         )
     done = subprocess.run(
         [program(Shell.BASH), "--norc", "-c", text], cwd=home, capture_output=True, text=True

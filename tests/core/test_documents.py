@@ -37,7 +37,8 @@ def test_what_the_text_mentions_is_there() -> None:
     for one in SNIPPETS:
         top = PARSERS[one.program]
         words, parser = documents.reached(top, one.words)
-        named = {word.partition("=")[0] for word in one.words if word.startswith("-") and word[1:]}
+        own = one.words[: one.words.index("--")] if "--" in one.words else one.words
+        named = {word.partition("=")[0] for word in own if word.startswith("-") and word[1:]}
         known = documents.options(parser) | documents.options(top) | {"--help"}
         # Of 'setup' what stands before a further word counts too.
         for length in range(len(words)):

@@ -30,9 +30,12 @@ def pack(tmp_path: Path) -> Path:
     """The scripts of a pack, in a directory with a blank in its name."""
     top = tmp_path / "a pack"
     (top / "bin").mkdir(parents=True)
-    for name in run_script.NAMES:
+    for name in (run_script.NAME, run_script.SOURCED):
         (top / name).write_bytes(run_script.render(name, CHANGES, [f"{PACK}/python/bin"], None))
-        (top / name).chmod(0o755)
+    unpacked = run_script.template("conda-unpack").read_bytes()
+    (top / run_script.UNPACKED).write_bytes(unpacked)
+    for path in (top / "bin").iterdir():
+        path.chmod(0o755)
     return top
 
 

@@ -23,6 +23,7 @@ from pyvarium.recipe_text import render, with_generated
 from pyvarium.releases import Project
 from pyvarium.translation import describe
 
+RECIPE = describe(project(release("1.0", ["bar"])))
 DIRECTIVES = {"version", "variant", "depends_on", "license"}
 
 
@@ -166,6 +167,14 @@ def test_it_has_the_form_that_spack_asks_for(number: int, formatted: Format) -> 
     assert formatted(text) == text
 
 
+@pytest.mark.parametrize("length", [82, 83, 89, 90])
+def test_an_address_as_long_as_a_line(length: int, formatted: Format) -> None:
+    """Up to 82 it fits, up to 89 in parentheses, and then it is too long at any rate."""
+    address = f"https://x.org/{'y' * (length - 14)}"
+    text = render(replace(RECIPE, homepage=address, pypi=f"foo/{'z' * length}"))
+    assert formatted(text) == text
+
+
 @given(drawn=projects())
 @settings(max_examples=settings().max_examples // 2)
 def test_any_recipe_has_that_form(drawn: Project, formatted: Format) -> None:
@@ -173,7 +182,6 @@ def test_any_recipe_has_that_form(drawn: Project, formatted: Format) -> None:
     assert formatted(text) == text
 
 
-RECIPE = describe(project(release("1.0", ["bar"])))
 NEWER = describe(project(release("2.0", ["bar>=2"]), release("1.0", ["bar"])))
 OF_A_USER = "\n    def install(self):\n        pass  # \N{EURO SIGN}\n"
 

@@ -197,6 +197,18 @@ def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
 
 
 @pytest.fixture(scope="session")
+def packed(prepared: Spack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with one spec, in a file; no test changes it."""
+    root = tmp_path_factory.mktemp("packed")
+    spack = apart(prepared, root)
+    environment = NewEnvironment(root, prepared.recorded)("py-idna@3.4")
+    spack("-D", environment.path, "install")
+    pack = root / "work.tar.gz"
+    spack("-D", environment.path, "pyvarium", "pack", "--slim", "-o", pack)
+    return pack
+
+
+@pytest.fixture(scope="session")
 def index() -> Iterator[Index]:
     """The package index of all installers."""
     with Index(installers.RELEASES) as running:

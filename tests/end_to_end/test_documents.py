@@ -36,6 +36,8 @@ PROJECTS = (
     Release("ipykernel", "7.1.0"),
     Release("numpy", "2.4.0"),
     Release("mpi4py", "5.0.0"),
+    Release("httpx", "0.28.1"),
+    Release("xarray", "2026.1.0", ("numpy>=2",)),
 )
 #: What there are no recipes for. Their real releases ask for more, which would be built for long.
 RECIPES: Tuple[Tuple[str, Tuple[str, ...], Tuple[str, ...]], ...] = (
@@ -170,6 +172,9 @@ def reader(
         spack.configure("modules", f"modules:\n  default:\n    {roots}\n")
         if scenario.stubs:
             _add_stubs(mine, tmp_path / "stubs", scenario.stubs)
+        for key, one in tools.items():
+            if key != "pip":
+                (home / "bin" / key).symlink_to(one.python.parent / key)
         program = home / "bin/spack"
         write(program, f'#!/bin/sh\nexec {mine.host.prefix}/spack/bin/spack "$@"\n')
         program.chmod(0o755)

@@ -279,7 +279,8 @@ def _add_pack(commands):
         "--lower",
         choices=["full", "reference"],
         default="full",
-        help="'reference': only .venv travels; view and python are on every machine at their paths",
+        help="full: all travels (default); reference: only .venv does, view and python are on every"
+        " machine at their paths",
     )
     pack.add_argument("--slim", action="store_true", help="without tests, headers and manuals")
     pack.add_argument(
