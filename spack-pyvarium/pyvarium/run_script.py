@@ -63,12 +63,14 @@ def _lines(changes: Iterable[Change]) -> Iterator[str]:
         name, value, separator = one.name, _quoted(one.value), shlex.quote(one.separator)
         if one.action is Action.UNSET:
             yield f"unset {name}"
-        elif one.action is Action.SET:
-            yield f"export {name}={value}"
-        elif one.action is Action.PREPEND:
-            yield f"export {name}={value}${{{name}:+{separator}${name}}}"
+            continue
+        if one.action is Action.PREPEND:
+            value = f"{value}${{{name}:+{separator}${name}}}"
         elif one.action is Action.APPEND:
-            yield f"export {name}=${{{name}:+${name}{separator}}}{value}"
+            value = f"${{{name}:+${name}{separator}}}{value}"
+        # Not in one line: old shells split what stands behind ``export`` at blanks.
+        yield f"{name}={value}"
+        yield f"export {name}"
 
 
 def _quoted(value: str) -> str:
