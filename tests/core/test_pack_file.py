@@ -303,7 +303,7 @@ def test_formats(name: str, expected: Format) -> None:
 
 @pytest.mark.parametrize("name", ["a", "a.zip", ".tar.gz", "a.tar", "a.TAR.GZ", "tar.gz"])
 def test_no_format(name: str) -> None:
-    with pytest.raises(PyvariumError, match="no format ends so; use one of .tar.zst, .tar.gz"):
+    with pytest.raises(PyvariumError, match=r"no format ends so; use one of \.tar\.zst, "):
         format_of(Path("/x", name))
 
 
