@@ -16,8 +16,9 @@ import json
 import os
 import re
 import shlex
+import urllib.parse
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 #: Where python is in a pack.
 PYTHON = "python/bin/python3"
@@ -77,7 +78,7 @@ class Origins:
     def _pattern(self) -> re.Pattern[str]:
         roots = "|".join(re.escape(root) for root, _ in self.roots)
         # A path begins behind what is no part of one, or right behind an option such as -I.
-        before = r"(?:(?<![\w./-])|(?<=\A-[A-Za-z])|(?<=[\s'\"`:;,=]-[A-Za-z]))"
+        before = r"(?=/)(?:(?<![\w./-])|(?<=\A-[A-Za-z])|(?<=[\s'\"`:;,=]-[A-Za-z]))"
         return re.compile(rf"{before}(?:{roots})(?:/[^\s'\"`:;,<>()\[\]{{}}|=$\\]*)?(?![\w.-])")
 
 
@@ -192,12 +193,15 @@ def is_local_url(data: bytes) -> bool:
         return False
 
 
-def is_editable(data: bytes) -> bool:
-    """Whether a ``direct_url.json`` is of an editable installation (PEP 610)."""
+def editable_directory(data: bytes) -> Optional[str]:
+    """What a ``direct_url.json`` names as the place of an editable installation (PEP 610)."""
     try:
-        return bool(json.loads(data)["dir_info"]["editable"])
+        origin = json.loads(data)
+        if origin["dir_info"]["editable"]:
+            return urllib.parse.unquote(urllib.parse.urlsplit(str(origin["url"])).path)
     except (ValueError, LookupError, TypeError):
-        return False
+        pass
+    return None
 
 
 def with_record(
@@ -234,17 +238,3 @@ def with_record(
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue().encode("utf-8", "surrogateescape")
-
-
-def finder_mapping(text: str) -> Dict[str, str]:
-    """What the finder of an editable installation by setuptools maps names to."""
-    import ast
-
-    for node in ast.parse(text).body:
-        targets = (
-            [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", ())
-        )
-        if any(getattr(one, "id", "") == "MAPPING" for one in targets):
-            value = ast.literal_eval(node.value)  # type: ignore[attr-defined]
-            return {str(key): str(path) for key, path in value.items()}
-    return {}

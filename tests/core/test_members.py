@@ -177,7 +177,7 @@ def test_modes_and_times(tmp_path: Path) -> None:
 
 def test_odd_names(tmp_path: Path) -> None:
     names = ["a b", "é", "'\"", "-x", "*", "\\", "a\nb", os.fsdecode(b"\xff"), "." * 3]
-    tree = make(tmp_path / "tree", {name: "x" for name in names})
+    tree = make(tmp_path / "tree", dict.fromkeys(names, "x"))
     assert sorted(gather([Tree(tree, "top")]).files) == sorted(f"top/{one}" for one in names)
 
 

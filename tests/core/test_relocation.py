@@ -274,23 +274,17 @@ def test_a_broken_record_stays() -> None:
 @pytest.mark.parametrize(
     ("data", "local", "editable"),
     [
-        (b'{"url": "file:///a", "dir_info": {"editable": true}}', True, True),
-        (b'{"url": "file:///a", "dir_info": {}}', True, False),
-        (b'{"url": "https://example.org/a.whl"}', False, False),
-        (b"{", False, False),
-        (b"[]", False, False),
-        (b"3", False, False),
-        (b"\xff", False, False),
-        (b"null", False, False),
+        (b'{"url": "file:///a%20b", "dir_info": {"editable": true}}', True, "/a b"),
+        (b'{"url": "file:///a", "dir_info": {}}', True, None),
+        (b'{"url": "file:///a", "dir_info": {"editable": false}}', True, None),
+        (b'{"url": "https://example.org/a.whl"}', False, None),
+        (b"{", False, None),
+        (b"[]", False, None),
+        (b"3", False, None),
+        (b"\xff", False, None),
+        (b"null", False, None),
     ],
 )
-def test_direct_url(data: bytes, local: bool, editable: bool) -> None:
-    assert (relocation.is_local_url(data), relocation.is_editable(data)) == (local, editable)
-
-
-def test_finder_mapping() -> None:
-    assert relocation.finder_mapping("MAPPING: dict[str, str] = {'a': '/src/a'}\n") == {
-        "a": "/src/a"
-    }
-    assert relocation.finder_mapping("MAPPING = {'a': '/src/a'}\n") == {"a": "/src/a"}
-    assert relocation.finder_mapping("OTHER = 3\n") == {}
+def test_direct_url(data: bytes, local: bool, editable: Optional[str]) -> None:
+    found = relocation.is_local_url(data), relocation.editable_directory(data)
+    assert found == (local, editable)
