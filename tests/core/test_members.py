@@ -214,9 +214,9 @@ ENTRIES = st.dictionaries(
 @given(entries=ENTRIES)
 def test_any_trees(entries: Dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
     """It ends; no member is below a link; each link leads to the member that it led to here."""
-    top = tmp_path_factory.mktemp("trees")
+    top = tmp_path_factory.mktemp("trees") / "deep"  # Links may lead above it.
     for tree in ("one", "two", "out"):
-        (top / tree).mkdir()
+        (top / tree).mkdir(parents=True)
     for name, kind in sorted(entries.items()):
         path = top / name
         if not path.parent.is_dir() or path.parent.is_symlink() or os.path.lexists(path):
