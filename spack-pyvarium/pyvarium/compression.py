@@ -32,11 +32,14 @@ _BLOCK, _WINDOW = 1 << 20, 1 << 15
 
 
 class Sink(Protocol):
-    """Takes a stream."""
+    """Takes a stream; it is either closed or discarded."""
 
     def write(self, data: bytes) -> Any: ...
 
     def close(self) -> None: ...
+
+    def discard(self) -> None:
+        """Leave nothing that runs, where the stream came to no end."""
 
 
 class Gzip:
@@ -69,6 +72,11 @@ class Gzip:
         self._file.write(struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
         self._pool.shutdown()
 
+    def discard(self) -> None:
+        for future in self._waiting:
+            future.cancel()
+        self._pool.shutdown()
+
     def _add(self, block: bytes, *, last: bool) -> None:
         self._crc = zlib.crc32(block, self._crc)
         self._size += len(block)
@@ -99,12 +107,20 @@ class Program:
             self._process.stdin.write(data)
         except BrokenPipeError:
             self.close()
+            raise PyvariumError(
+                f"{' '.join(self._command)}: has read less than all; mend that"
+            ) from None
 
     def close(self) -> None:
         _, said = self._process.communicate()
         if self._process.returncode:
             reason = " ".join(said.decode("utf-8", "replace").split())[-300:]
             raise PyvariumError(f"{' '.join(self._command)}: failed ({reason}); mend that")
+
+    def discard(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 class _Library:
@@ -119,6 +135,9 @@ class _Library:
 
     def close(self) -> None:
         self._file.write(self._compressor.flush())
+
+    def discard(self) -> None:
+        """Nothing of it runs."""
 
 
 def zstd(file: BinaryIO, workers: int) -> Sink:

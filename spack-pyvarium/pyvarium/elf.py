@@ -19,8 +19,6 @@ from .members import Patches
 DT_NULL, DT_STRTAB, DT_STRSZ, DT_RPATH = 0, 5, 10, 15
 PT_LOAD = 1
 _PAGE = 4096
-#: What a linker says that it keeps for others: nothing else may stand there.
-_SPARE = b"\0"
 
 
 @dataclass(frozen=True)
@@ -64,30 +62,32 @@ Parse = Callable[[BinaryIO], Optional[Elf]]
 def rpath_patches(elf: Elf, file: BinaryIO, rpath: str) -> Optional[Patches]:
     """The patches by which a file has this DT_RPATH; None where there is no room for it."""
     new = rpath.encode()
-    if elf.rpath is not None and len(new) <= len(elf.rpath.encode()):
-        return (*_tag(elf, elf.rpath_entry), *_in_place(elf, elf.rpath.encode(), new))
-    return _in_padding(elf, file, new) if elf.kind.bits == 64 else None
-
-
-def _tag(elf: Elf, offset: int) -> Patches:
-    size = elf.kind.bits // 8
-    return ((offset, DT_RPATH.to_bytes(size, "little" if elf.kind.little_endian else "big")),)
+    old = None if elf.rpath is None else elf.rpath.encode()
+    if old is not None and len(new) <= old.rfind(b"/"):
+        return _in_place(elf, old, new)
+    patches = _in_padding(elf, file, new) if elf.kind.bits == 64 else None
+    if patches is None and old is not None and len(new) <= len(old):
+        return _in_place(elf, old, new)
+    return patches
 
 
 def _in_place(elf: Elf, old: bytes, new: bytes) -> Patches:
-    """Overwrite the string but for the end, which may be the name of a symbol too.
+    """Overwrite the string, but for the end where it can be, which may name a symbol too.
 
     Linkers let a string stand for each that is an end of it; none of a symbol has a slash.
     """
-    end = max(old.rfind(b"/") + 1, len(new))
-    return ((elf.rpath_string, new + bytes(end - len(new)) + (b"\0" if end == len(new) else b"")),)
+    size = elf.kind.bits // 8
+    tag = DT_RPATH.to_bytes(size, "little" if elf.kind.little_endian else "big")
+    end = max(old.rfind(b"/") + 1, len(new) + 1)
+    return ((elf.rpath_entry, tag), (elf.rpath_string, new + bytes(end - len(new))))
 
 
 def _in_padding(elf: Elf, file: BinaryIO, new: bytes) -> Optional[Patches]:
     """Put the string behind the segment of the string table, where the page has nothing else.
 
     The entry takes the place of one of those that the linker has left spare (GNU ld: five). The
-    segment and the table then end behind the string, so that the file is in order for all tools.
+    segment and the table then end behind the string, as the loader reads them; the section of the
+    strings does not, so that readelf shows the entry without its text.
     """
     order = elf.byte_order
     entries = list(_dynamic(elf, file))
@@ -108,8 +108,8 @@ def _in_padding(elf: Elf, file: BinaryIO, new: bytes) -> Optional[Patches]:
         if start + len(new) + 1 > limit:
             return None
         file.seek(start)
-        if file.read(len(new) + 1).strip(_SPARE):
-            return None
+        if file.read(len(new) + 1) != bytes(len(new) + 1):
+            return None  # Something else is there, or the end of the file.
         at = address + size - table
         entry = spare[0] if elf.rpath is None else elf.rpath_entry
         grown = size + len(new) + 1

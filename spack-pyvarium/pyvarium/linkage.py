@@ -14,7 +14,7 @@ import filecmp
 import os
 import re
 from dataclasses import dataclass, field, replace
-from typing import AbstractSet, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from .elf import Elf, Kind, Parse, rpath_patches
 from .errors import PyvariumError
@@ -148,8 +148,8 @@ def link(gathered: Gathered, parse: Parse, python: str, site: Site) -> Linked:
                 kinds[path] = None
         return kinds[path]
 
-    def resolve(one: _File, name: str) -> Optional[str]:
-        directories = [*_own_directories(one)]
+    def resolve(one: _File, name: str, passed_on: Iterable[str] = ()) -> Optional[str]:
+        directories = [*_own_directories(one), *passed_on]
         if not one.elf.is_runpath:
             directories += inherited
         candidates = [os.path.join(directory, name) for directory in directories]
@@ -177,27 +177,45 @@ def link(gathered: Gathered, parse: Parse, python: str, site: Site) -> Linked:
         bundled[member] = Bundled(member, elf.soname or name)
         return member
 
+    def take(one: _File, name: str, path: str) -> None:
+        known = identity(path)
+        member = identities.get(known) if known else None
+        if member is None and os.path.dirname(path) in _own_directories(one):
+            member = _copy_in(gathered, path)
+        if member is None:
+            member = bundle(path, name)
+        beside = os.path.join(os.path.dirname(member), name)
+        if beside != member and not (beside in gathered or beside in added or beside in links):
+            links[beside] = os.path.basename(member)
+        one.libraries[beside] = member
+
     waiting = [files[name] for name in sorted(files)]
-    while waiting:
-        one = waiting.pop(0)
-        for name in one.elf.needed:
-            if is_of_machine(name):
-                continue
-            path = os.path.abspath(name) if "/" in name else resolve(one, name)
+    missing: List[Tuple[_File, str]] = []
+    found_more = True
+    while found_more:
+        found_more = bool(waiting)
+        while waiting:
+            one = waiting.pop(0)
+            for name in one.elf.needed:
+                if is_of_machine(name):
+                    continue
+                path = os.path.abspath(name) if "/" in name else resolve(one, name)
+                if path is None:
+                    missing.append((one, name))
+                else:
+                    take(one, name, path)
+        # What loads a file passes its RPATH on to it; all that does is known now.
+        before, missing = missing, []
+        for one, name in before:
+            path = resolve(one, name, _passed_on(one, files))
             if path is None:
-                if not any(other.elf.soname == name for other in files.values()):
-                    skipped.append(Skipped(one.path, f"needs {name}, which is not here either"))
-                continue
-            known = identity(path)
-            member = identities.get(known) if known else None
-            if member is None and os.path.dirname(path) in _own_directories(one):
-                member = _copy_in(gathered, path)
-            if member is None:
-                member = bundle(path, name)
-            beside = os.path.join(os.path.dirname(member), name)
-            if beside != member and not (beside in gathered or beside in added or beside in links):
-                links[beside] = os.path.basename(member)
-            one.libraries[beside] = member
+                missing.append((one, name))
+            else:
+                take(one, name, path)
+                found_more = True
+    for one, name in missing:
+        if not any(other.elf.soname == name for other in files.values()):
+            skipped.append(Skipped(one.path, f"needs {name}, which is not here either"))
     everywhere = {LIBRARIES, *map(os.path.dirname, files[python].libraries)}
     patches: Dict[str, Patches] = {}
     unpatched: Dict[str, str] = {}
@@ -224,6 +242,20 @@ def _own_directories(one: _File) -> Iterator[str]:
                 yield os.path.normpath(_without_origin(entry, os.path.dirname(path)))
         elif entry.startswith("/"):
             yield os.path.normpath(entry)
+
+
+def _passed_on(one: _File, files: Mapping[str, _File]) -> Iterator[str]:
+    """Where what loads a file, at whatever remove, has the loader look for those it needs."""
+    seen = {one.member}
+    waiting = [] if one.elf.is_runpath else [one.member]
+    while waiting:
+        member = waiting.pop(0)
+        for name in sorted(files):
+            if name not in seen and member in files[name].libraries.values():
+                seen.add(name)
+                waiting.append(name)
+                if not files[name].elf.is_runpath:
+                    yield from _own_directories(files[name])
 
 
 def _without_origin(entry: str, directory: str) -> str:

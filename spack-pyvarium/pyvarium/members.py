@@ -134,6 +134,8 @@ def gather(trees: Iterable[Tree]) -> Gathered:
                     to_directories.append(link)
                 elif stat.S_ISREG(status.st_mode):
                     to_files.append((link, status))
+                else:
+                    skipped.append(Skipped(entry.path, "is no regular file"))
             elif entry.is_dir():
                 walk(entry.path, below, takes, member)
             elif entry.is_file():
@@ -153,6 +155,8 @@ def gather(trees: Iterable[Tree]) -> Gathered:
                 links[link.name] = os.path.relpath(target, os.path.dirname(link.name))
             elif target is None:
                 walk(link.path, link.name, link.takes, link.member)
+            else:
+                skipped.append(Skipped(link.path, "leads to a directory that it is in"))
     # Those that name the file itself come first, then those that are links in the store too.
     to_files.sort(key=lambda one: (os.path.islink(_one_step(one[0].path)), one[0].name))
     for link, status in to_files:

@@ -40,7 +40,7 @@ SLIM = (
     *("python/lib*/python3*/test/*", "*/site-packages/*/tests/*", "*/idlelib/*", "*/turtledemo/*"),
     *("*/ensurepip/*", "*/lib2to3/*", "python/lib*/python3*/config-*/*", "*/pkgconfig/*"),
     *("python/include/*", "lower/include/*", "*/share/man/*", "*/share/doc/*", "*/share/info/*"),
-    *("*.a", "*.la", "*.pyi", "*.pxd", "*.pyx", "lower/lib*/lib[altu]*san.so*"),
+    *("*.pyi", "*.pxd", "*.pyx", "lower/lib*/lib[altu]*san.so*"),
 )
 #: What is of the machine where a pack runs too.
 _MACHINE = ("/usr/", "/bin/", "/sbin/", "/etc/")
@@ -154,6 +154,7 @@ def plan(
             f"{editables[0].path}: is used by an editable installation ({editables[0].file.name});"
             " install that properly, or add --editable to pack the directory as it is"
         )
+    _refuse_hooks(environment, shape, editables)
     trees = [
         _venv_tree(environment, shape),
         *(Tree(one.path, one.member) for one in editables),
@@ -188,6 +189,7 @@ def plan(
         files.pop(f"{shape.prefix}/bin/{name}", None)
     directories = {*_parents([*files, *links]), *added.directories}
     content = Content(files, links, tuple(sorted(directories)), bundled)
+    _refuse_names(content)
     origin = Origin(
         architecture=python.architecture,
         libc=libc,
@@ -205,7 +207,10 @@ def plan(
 
 def ask(executable: Path, version: str, run: Run) -> Python:
     """Ask a python for its directories; raises PyvariumError."""
-    answer = json.loads(run([str(executable), "-I", "-S", "-c", _ASK]))
+    try:
+        answer = json.loads(run([str(executable), "-I", "-S", "-c", _ASK]))
+    except ValueError:
+        raise PyvariumError(f"{executable}: does not say what it is; mend it") from None
     prefix, stdlib, platstdlib, include, libraries = map(Path, answer[:5])
     tag, architecture = answer[5:]
     return Python(
@@ -270,7 +275,8 @@ def _editables(environment: Environment, shape: _Shape) -> Tuple[_Editable, ...]
     for file in sorted(site.glob("*.pth")):
         if file.name == PATH_FILE or file.name.startswith("_spack_"):
             continue
-        for line, is_path in relocation.path_lines(file.read_text(encoding="utf-8")):
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        for line, is_path in relocation.path_lines(text):
             path = os.path.realpath(site / line)
             if not is_path or not os.path.isdir(path):
                 continue
@@ -278,6 +284,35 @@ def _editables(environment: Environment, shape: _Shape) -> Tuple[_Editable, ...]
                 member = f"{shape.prefix}/editable/{len(found)}-{os.path.basename(path)}"
                 found.append(_Editable(file, line, Path(path), member))
     return tuple(found)
+
+
+def _refuse_hooks(environment: Environment, shape: _Shape, editables: Sequence[_Editable]) -> None:
+    """Refuse an editable installation that is found by code of its own, not by a path file."""
+    site = environment.venv / "lib" / f"python{shape.version}" / "site-packages"
+    for path in sorted(site.glob("*.dist-info/direct_url.json")):
+        directory = relocation.editable_directory(path.read_bytes())
+        if directory is None:
+            continue
+        real = os.path.realpath(directory)
+        if not any(f"{one.path}/".startswith(f"{real}/") for one in editables):
+            raise PyvariumError(
+                f"{directory}: is installed editable, and not by a path file"
+                f" ({path.parent.name}); install that properly"
+            )
+
+
+#: Control characters, and bytes that are no UTF-8.
+_NO_NAME = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
+
+
+def _refuse_names(content: Content) -> None:
+    """Refuse what no node would unpack."""
+    for name in (*content.files, *content.links, *content.directories):
+        if _NO_NAME.search(name) or len(os.fsencode(name)) > 1024:
+            raise PyvariumError(
+                f"{name!r}: has a name that no pack can have (UTF-8 without control characters,"
+                " of at most 1024 bytes); rename it, or leave it out by --exclude"
+            )
 
 
 def _venv_tree(environment: Environment, shape: _Shape) -> Tree:
@@ -342,7 +377,8 @@ def _chosen(gathered: Gathered, python: Python, wish: Wish) -> Gathered:
     prefix = f"{os.path.realpath(python.prefix)}/"
 
     def stays(name: str, path: str) -> bool:
-        if excluded.match(name) or _OWN.fullmatch(name) or name.endswith(".la"):
+        # What is linked statically is in what needs it; no program reads such a library.
+        if excluded.match(name) or _OWN.fullmatch(name) or name.endswith((".a", ".la")):
             return False
         if "/__pycache__/" in name and not name.endswith(compiled):
             return False
@@ -405,7 +441,13 @@ def _origins(
         if name.startswith("lower/") and os.path.islink(member.path):
             _add_prefix(roots, name, os.readlink(member.path))
     longest_first = sorted(roots.items(), key=lambda one: (-len(one[0]), one[0]))
-    return Origins([one for one in longest_first if one[0] != "/"], gathered.__contains__)
+    # These become links to python when all else is known.
+    pythons = {f"{shape.prefix}/bin/{name}" for name in ("python", "python3")}
+
+    def has(name: str) -> bool:
+        return name in gathered or name in pythons
+
+    return Origins([one for one in longest_first if one[0] != "/"], has)
 
 
 def _add_prefix(roots: Dict[str, str], name: str, path: str) -> None:
@@ -458,13 +500,13 @@ def _rewritten(
     suffix = os.path.splitext(base)[1]
     if "/bin/" in name or (member.executable and suffix not in (".so", ".pyc")):
         with open(member.path, "rb") as file:
-            if file.read(2) != b"#!":
-                return None
-        data = _read(member)
-        python = f"{shape.prefix}/bin/python3"
-        return relocation.with_first_line(name, data, python) or relocation.with_interpreter(
-            data, origins
-        )
+            is_script = file.read(2) == b"#!"
+        if is_script:
+            data = _read(member)
+            python = f"{shape.prefix}/bin/python3"
+            return relocation.with_first_line(name, data, python) or relocation.with_interpreter(
+                data, origins
+            )
     if suffix == ".pth" and os.path.dirname(name) == shape.site_packages:
         return _path_file(name, member, origins, editables)
     if base == "kernel.json":

@@ -136,8 +136,12 @@ def _write(
         make = compression.zstd if form is Format.ZSTD else compression.Gzip
         sink = make(file, workers)
     counting = _Counting(sink)
-    pack_id = _write_members(counting, origin, content, workers, report)
-    sink.close()
+    try:
+        pack_id = _write_members(counting, origin, content, workers, report)
+        sink.close()
+    except BaseException:  # Also where somebody interrupts.
+        sink.discard()
+        raise
     if header is not None:
         file.seek(0)
         file.write(header(pack_id, counting.size))
@@ -155,12 +159,9 @@ class _Counting:
         self.size += len(data)
         self._sink.write(data)
 
-    def close(self) -> None:
-        self._sink.close()
-
 
 def _write_members(
-    sink: compression.Sink, origin: Origin, content: Content, workers: int, report: Report
+    sink: _Counting, origin: Origin, content: Content, workers: int, report: Report
 ) -> str:
     """Write all members, those that tell of others last; returns the id."""
     entries: Dict[str, Entry] = {}
@@ -215,7 +216,7 @@ def _digest_here(one: Bundled, content: Content, entries: Mapping[str, Entry]) -
     return hashlib.sha256(_content(replace(member, patches=()))).hexdigest()
 
 
-def _pass_on(sink: compression.Sink, parts: Iterator[bytes]) -> str:
+def _pass_on(sink: _Counting, parts: Iterator[bytes]) -> str:
     """Write the parts of a file; returns the digest of all."""
     sha256 = hashlib.sha256()
     for part in parts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Sequence
@@ -157,4 +158,4 @@ def parse_header(data: bytes) -> Optional[str]:
     if len(parts) < 3 or not parts[1].startswith(f"pyvarium-pack {FORMAT} ".encode()):
         return None
     pack_id = parts[1].split(b" ")[2].decode("ascii", "replace")
-    return pack_id if len(pack_id) == 64 else None
+    return pack_id if re.fullmatch(r"[0-9a-f]{64}", pack_id) else None

@@ -16,8 +16,9 @@ import json
 import os
 import re
 import shlex
+import urllib.parse
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 #: Where python is in a pack.
 PYTHON = "python/bin/python3"
@@ -26,7 +27,11 @@ _SHEBANG = re.compile(rb"#![ \t]*(/\S*)[ \t]*(.*)")
 _PYTHON_NAME = re.compile(r"(python|pypy)[\d.]*[a-z]*")
 #: What pip and uv write where a path is too long for a first line, or has a blank.
 _TWO_LINES = re.compile(rb"\A#!/bin/sh\r?\n'''exec' .*\r?\n' '''\r?\n")
-_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
+#: Spack's way to write a long first line, which is then the second one.
+_SBANG = b"/sbang"
+#: Comments, which are that to sh too, and blank lines.
+_COMMENTS = re.compile(rb"(?:[ \t\f]*(?:#[^\n]*|\r?)\n)*")
+_DOCSTRING = re.compile(rb"[rRuU]?[\"']")
 #: To sh, a command that starts python on this file; to python, a string.
 _START = """\
 ''':'
@@ -34,8 +39,7 @@ file=$0
 case $file in */*) ;; *) file=./$file ;; esac
 if [ -h "$file" ]; then file=$(readlink -f -- "$file"); fi
 exec "${{file%/*}}/{python}" {options}"$0" "$@"
-'''
-"""
+'''"""
 
 
 @dataclass(frozen=True)
@@ -62,32 +66,36 @@ class Origins:
         """A text with each path that leads to a member as ``render`` writes that."""
 
         def replace(match: re.Match[str]) -> str:
-            name = self.member(match[0])
-            return match[0] if name is None else render(name)
+            path = match[0]
+            name = self.member(path)
+            if name is None:
+                return path
+            # What follows may be a variable.
+            return render(name) + ("/" if path.endswith("/") else "")
 
         return self._pattern().sub(replace, text)
 
     def _pattern(self) -> re.Pattern[str]:
         roots = "|".join(re.escape(root) for root, _ in self.roots)
-        return re.compile(
-            rf"(?<![\w./-])(?:{roots})(?:/[^\s'\"`:;,<>()\[\]{{}}|=$\\]*)?(?![\w.-])"
-        )
+        # A path begins behind what is no part of one, or right behind an option such as -I.
+        before = r"(?=/)(?:(?<![\w./-])|(?<=\A-[A-Za-z])|(?<=[\s'\"`:;,=]-[A-Za-z]))"
+        return re.compile(rf"{before}(?:{roots})(?:/[^\s'\"`:;,<>()\[\]{{}}|=$\\]*)?(?![\w.-])")
 
 
 def with_first_line(name: str, data: bytes, python: str = PYTHON) -> Optional[bytes]:
     """A script of python's that finds its python by its own path; None where it is no such script.
 
     Also through a link to it, and with blanks in the path. Without one it starts no process but
-    python. The line that tells its encoding stays the second one.
+    python. Comments stay before it, since the second line may tell the encoding, and a docstring
+    goes on where it ends, since only that may precede an import from ``__future__``.
     """
     two = _TWO_LINES.match(data)
     if two:
         return _rendered(name, data[two.end() :], "", python)
     first, _, rest = data.partition(b"\n")
+    if first.rstrip().endswith(_SBANG):
+        first, _, rest = rest.partition(b"\n")
     match = _SHEBANG.match(first.rstrip())
-    if first.rstrip().endswith(b"/sbang"):
-        first, _, rest = rest.partition(b"\n")  # Spack's way to write a long first line.
-        match = _SHEBANG.match(first.rstrip())
     if match is None:
         return None
     interpreter = os.path.basename(match[1].decode("utf-8", "replace"))
@@ -100,15 +108,20 @@ def _rendered(name: str, rest: bytes, options: str, python: str) -> bytes:
     relative = os.path.relpath(python, os.path.dirname(name))
     words = f"{shlex.quote(options)} " if options else ""
     start = _START.format(python=relative, options=words).encode()
-    second, end, after = rest.partition(b"\n")
-    if _COOKIE.match(second):
-        return b"#!/bin/sh\n" + second + end + start + after
-    return b"#!/bin/sh\n" + start + rest
+    found = _COMMENTS.match(rest)
+    comments = b"" if found is None else found[0]
+    after = rest[len(comments) :]
+    # To sh, a line of a form feed or a carriage return is a command.
+    comments = b"".join(line if line.strip() else b"\n" for line in comments.splitlines(True))
+    end = b" \\\n" if _DOCSTRING.match(after) else b"\n"
+    return b"#!/bin/sh\n" + comments + start + end + after
 
 
 def with_interpreter(data: bytes, origins: Origins) -> Optional[bytes]:
     """A script of an interpreter of the pack that is found on PATH; None if it is none."""
     first, end, rest = data.partition(b"\n")
+    if first.rstrip().endswith(_SBANG):
+        return with_interpreter(rest, origins) or rest
     match = _SHEBANG.match(first.rstrip())
     if match is None or origins.member(os.fsdecode(match[1])) is None:
         return None
@@ -180,12 +193,15 @@ def is_local_url(data: bytes) -> bool:
         return False
 
 
-def is_editable(data: bytes) -> bool:
-    """Whether a ``direct_url.json`` is of an editable installation (PEP 610)."""
+def editable_directory(data: bytes) -> Optional[str]:
+    """What a ``direct_url.json`` names as the place of an editable installation (PEP 610)."""
     try:
-        return bool(json.loads(data)["dir_info"]["editable"])
+        origin = json.loads(data)
+        if origin["dir_info"]["editable"]:
+            return urllib.parse.unquote(urllib.parse.urlsplit(str(origin["url"])).path)
     except (ValueError, LookupError, TypeError):
-        return False
+        pass
+    return None
 
 
 def with_record(
@@ -202,7 +218,11 @@ def with_record(
     text = data.decode("utf-8", "surrogateescape")
     rows: List[List[str]] = []
     differs = False
-    for row in csv.reader(text.splitlines()):
+    try:
+        before = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:
+        return data
+    for row in before:
         member = os.path.normpath(os.path.join(base, row[0])) if row else ""
         if not has(member):
             differs = True
@@ -218,17 +238,3 @@ def with_record(
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue().encode("utf-8", "surrogateescape")
-
-
-def finder_mapping(text: str) -> Dict[str, str]:
-    """What the finder of an editable installation by setuptools maps names to."""
-    import ast
-
-    for node in ast.parse(text).body:
-        targets = (
-            [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", ())
-        )
-        if any(getattr(one, "id", "") == "MAPPING" for one in targets):
-            value = ast.literal_eval(node.value)  # type: ignore[attr-defined]
-            return {str(key): str(path) for key, path in value.items()}
-    return {}

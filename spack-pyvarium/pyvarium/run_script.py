@@ -58,17 +58,21 @@ def _check(reference: Reference, end: str) -> str:
 
 def _lines(changes: Iterable[Change]) -> Iterator[str]:
     for one in changes:
+        if one.action is Action.REMOVE:
+            continue  # Of what is on this machine.
         if not _VARIABLE.fullmatch(one.name):
             raise PyvariumError(f"{one.name}: is a name that no shell can set; rename it")
         name, value, separator = one.name, _quoted(one.value), shlex.quote(one.separator)
         if one.action is Action.UNSET:
             yield f"unset {name}"
-        elif one.action is Action.SET:
-            yield f"export {name}={value}"
-        elif one.action is Action.PREPEND:
-            yield f"export {name}={value}${{{name}:+{separator}${name}}}"
+            continue
+        if one.action is Action.PREPEND:
+            value = f"{value}${{{name}:+{separator}${name}}}"
         elif one.action is Action.APPEND:
-            yield f"export {name}=${{{name}:+${name}{separator}}}{value}"
+            value = f"${{{name}:+${name}{separator}}}{value}"
+        # Not in one line: old shells split what stands behind ``export`` at blanks.
+        yield f"{name}={value}"
+        yield f"export {name}"
 
 
 def _quoted(value: str) -> str:
