@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Iterator, Optional, Tuple
 
-from . import __version__, files, log, mark, pyproject, settings, spack_api
+from . import __version__, commits, files, log, mark, pyproject, settings, spack_api
 from .errors import PyvariumError
 from .log import Result
 from .model import Environment, PinDiff
-from .settings import AUTO_SYNC_PATHS, Policy
+from .settings import AUTO_SYNC_PATHS, GIT_COMMIT, GIT_PUSH, Policy
 from .sync import plan, sync
 
 NO_DIFFERENCE = PinDiff()
@@ -114,14 +114,30 @@ def _sync(environment: Environment) -> Optional[Outcome]:
         return left_alone
     changes = sync(environment, spack_api.defaults(), thorough=False)
     faults = [str(one) for one in changes.skipped if one.fault]
-    lines = (f"pyvarium: {changes.pyproject.path}: {changes}",) if changes else ()
+    lines = [f"pyvarium: {changes.pyproject.path}: {changes}"] if changes else []
+    warnings = [f"Warning: pyvarium: {one}" for one in faults]
+    if changes.pyproject:
+        for line in committed(environment, {commits.PYPROJECT: changes.pyproject.before}):
+            (warnings if line.startswith("Warning: ") else lines).append(_ours(line))
     return Outcome(
         Result.CHANGED if changes else Result.IN_STEP,
         "; ".join([str(changes), *faults] if changes else faults),
-        lines,
-        tuple(f"Warning: pyvarium: {one}" for one in faults),
+        tuple(lines),
+        tuple(warnings),
         changes.diff,
     )
+
+
+def committed(environment: Environment, before: commits.Contents) -> Iterator[str]:
+    """Commit what a sync has changed, if that is asked for; yields what there is to say."""
+    if spack_api.switch(GIT_COMMIT).value:
+        push = spack_api.switch(GIT_PUSH).value
+        yield from commits.commit(environment, before, os.environ, push=push)
+
+
+def _ours(line: str) -> str:
+    warning = "Warning: " if line.startswith("Warning: ") else ""
+    return f"{warning}pyvarium: {line[len(warning) :]}"
 
 
 def _hint(environment: Environment) -> Iterator[str]:

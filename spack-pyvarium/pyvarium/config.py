@@ -36,6 +36,8 @@ from .settings import (
     AUTO_SYNC,
     AUTO_SYNC_PATHS,
     BACKEND,
+    GIT_COMMIT,
+    GIT_PUSH,
     LOG,
     MODE,
     MODULE_NAME,
@@ -83,6 +85,8 @@ def in_force() -> Settings:
         AUTO_SYNC: Setting(policy.value.value, policy.origin, policy.forced),
         AUTO_SYNC_PATHS: spack_api.paths() or _UNSET,
         BACKEND: Setting(backend.value.value, backend.origin) if backend else _UNSET,
+        GIT_COMMIT: spack_api.switch(GIT_COMMIT),
+        GIT_PUSH: spack_api.switch(GIT_PUSH),
         LOG: Setting(str(file.value), file.origin, file.forced) if file else _UNSET,
         MODE: Setting(mode.value.value, mode.origin),
         MODULE_NAME: _as_given(configured(MODULE_NAME)),
@@ -199,6 +203,8 @@ def _with_project_value(
         what = "is for an admin" if key in ADMINISTRATIVE else "is a path on one machine"
         if key in (MODULE_NAME, RECIPE_REPO):
             what = "is of one site"
+        if key in (GIT_COMMIT, GIT_PUSH):
+            what = "is for you, not for all who have the project"
         raise PyvariumError(f"{key}: {what}; use a --scope of Spack's")
     elif values is not None:
         chosen = str(_checked(key, values))

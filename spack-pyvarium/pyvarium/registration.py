@@ -48,6 +48,12 @@ SCHEMA = {
                 },
                 "auto-sync-paths": {"type": "array", "items": {"type": "string"}},
                 "backend": {"anyOf": [{"type": "string", "enum": ["uv", "poetry", "pdm", "pip"]}]},
+                "git": {
+                    "type": "object",
+                    "default": {},
+                    "additionalProperties": False,
+                    "properties": {"commit": {"type": "boolean"}, "push": {"type": "boolean"}},
+                },
                 "log": {"type": "string"},
                 "mode": {"anyOf": [{"type": "string", "enum": ["bound", "portable"]}]},
                 "modules": {

@@ -54,6 +54,8 @@ AUTO_SYNC = "auto-sync"
 AUTO_SYNC_PATHS = "auto-sync-paths"
 BACKEND = "backend"
 MODE = "mode"
+GIT_COMMIT = "git.commit"
+GIT_PUSH = "git.push"
 LOG = "log"
 MODULE_NAME = "modules.name"
 QUIET = "quiet"
@@ -73,6 +75,8 @@ KINDS: Mapping[str, Union[Type[enum.Enum], Kind]] = {
     AUTO_SYNC: Policy,
     AUTO_SYNC_PATHS: Kind.PATHS,
     BACKEND: Backend,
+    GIT_COMMIT: Kind.SWITCH,
+    GIT_PUSH: Kind.SWITCH,
     LOG: Kind.PATH,
     MODE: Mode,
     MODULE_NAME: Kind.NAME,

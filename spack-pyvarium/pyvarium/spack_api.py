@@ -176,6 +176,12 @@ def quiet() -> Setting[bool]:
     return replace(parse_switch(found.value, found.origin), forced=found.forced)
 
 
+def switch(key: str) -> Setting[bool]:
+    """A switch that is off where nobody has set it; raises PyvariumError."""
+    found = configured(key)
+    return Setting(False, "default") if found is None else parse_switch(found.value, found.origin)
+
+
 def log() -> Optional[Setting[Path]]:
     """The file that automatic sync is logged to, if any."""
     found = forced(LOG) or configured(LOG)

@@ -97,7 +97,7 @@ def test_spacks_schema_has_the_same_keys_and_values() -> None:
         Kind.SWITCH: {"type": "boolean"},
     }
     section = copy.deepcopy(SCHEMA)["properties"]["pyvarium"]["properties"]
-    for table in ("modules", "recipe", "tools"):
+    for table in ("git", "modules", "recipe", "tools"):
         keys = section.pop(table)["properties"]
         section.update({f"{table}.{key}": value for key, value in keys.items()})
     expected: Dict[str, object] = {}

@@ -249,6 +249,19 @@ def pip(installer_of: Callable[[str], Installer]) -> Installer:
 
 
 @pytest.fixture
+def consumer(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Callable[[str], Path]:
+    """Gets the Python that has a tool, by ``name==version``; skips where it cannot be had."""
+
+    def get(requirement: str) -> Path:
+        try:
+            return installers.had(request.config.getoption("tools"), requirement, say)
+        except NoInstallerError as error:
+            pytest.skip(str(error))
+
+    return get
+
+
+@pytest.fixture
 def small_disk() -> Iterator[Callable[[Path], None]]:
     """Makes a directory a file system of its own with little room; only root may."""
     mounted: List[Path] = []

@@ -12,10 +12,9 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
 
-import installers
 import pytest
 from consumers import PRE_COMMIT, SCHEMAS, ask
-from installers import SPECS, Installer, NoInstallerError
+from installers import SPECS, Installer
 from made_environment import write_environment
 from spacks import TOP, Done, NewEnvironment, Spack, distributions, write
 
@@ -27,19 +26,6 @@ import json, sys
 from ruamel.yaml import YAML
 print(json.dumps(YAML(typ="safe").load(open(sys.argv[1]))))
 """
-
-
-@pytest.fixture
-def tool(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Callable[[str], Path]:
-    """Gets the Python that has a tool, by ``name==version``; skips where it cannot be had."""
-
-    def get(requirement: str) -> Path:
-        try:
-            return installers.had(request.config.getoption("tools"), requirement, say)
-        except NoInstallerError as error:
-            pytest.skip(str(error))
-
-    return get
 
 
 def git(directory: Path, *words: str) -> str:
@@ -96,12 +82,12 @@ class PreCommit:
         return f"{self._python.parent}:/usr/bin:/bin"
 
 
-def test_the_example(tool: Callable[[str], Path], ours: Path, tmp_path: Path) -> None:
+def test_the_example(consumer: Callable[[str], Path], ours: Path, tmp_path: Path) -> None:
     """Its own hook passes, fails on drift of either half, and its sync mends that."""
     site = shutil.copytree(RECORDED, tmp_path / "site", symlinks=True)
     project = site / "environment"
     shutil.copytree(EXAMPLE, project, dirs_exist_ok=True)
-    pre_commit = PreCommit(tool(PRE_COMMIT), project, ours, "pyvarium-check")
+    pre_commit = PreCommit(consumer(PRE_COMMIT), project, ours, "pyvarium-check")
     committed(project)
     assert (pre_commit("--all-files").code, pre_commit().code) == (0, 0)
 
@@ -112,7 +98,7 @@ def test_the_example(tool: Callable[[str], Path], ours: Path, tmp_path: Path) ->
     assert failed.code == 1
     assert "pyproject.toml: has other pins than the last sync wrote" in failed.out
 
-    syncing = PreCommit(tool(PRE_COMMIT), project, ours, "pyvarium-sync")
+    syncing = PreCommit(consumer(PRE_COMMIT), project, ours, "pyvarium-sync")
     git(project, "add", "--all")
     assert "files were modified by this hook" in syncing().out
     git(project, "add", "--all")
@@ -120,13 +106,13 @@ def test_the_example(tool: Callable[[str], Path], ours: Path, tmp_path: Path) ->
     assert (project / "pyproject.toml").read_text() == text
 
 
-def test_three_hundred_pins(tool: Callable[[str], Path], ours: Path, tmp_path: Path) -> None:
+def test_three_hundred_pins(consumer: Callable[[str], Path], ours: Path, tmp_path: Path) -> None:
     """Beside an ordinary project, and an environment that is none of ours."""
     repository = tmp_path / "repository"
     write_environment(repository / "environment", 300)
     write(repository / "library" / "pyproject.toml", "[project]\nname = 'x'\nversion = '1'\n")
     write(repository / "tools" / "spack.lock", "no lock")
-    pre_commit = PreCommit(tool(PRE_COMMIT), repository, ours, "pyvarium-check")
+    pre_commit = PreCommit(consumer(PRE_COMMIT), repository, ours, "pyvarium-check")
     committed(repository)
     assert pre_commit("--all-files").code == 0
     lock = repository / "environment" / "spack.lock"
@@ -182,8 +168,10 @@ def run_action(
     return done
 
 
-def test_the_action_that_checks(tool: Callable[[str], Path], ours: Path, tmp_path: Path) -> None:
-    action = steps_of(tool(SCHEMAS), "check")
+def test_the_action_that_checks(
+    consumer: Callable[[str], Path], ours: Path, tmp_path: Path
+) -> None:
+    action = steps_of(consumer(SCHEMAS), "check")
     workspace = tmp_path / "workspace"
     shutil.copytree(EXAMPLE, workspace / "analysis")
     committed(workspace)
@@ -200,18 +188,18 @@ def test_the_action_that_checks(tool: Callable[[str], Path], ours: Path, tmp_pat
         )
     workflow = EXAMPLE / ".github" / "workflows" / "check.yml"
     schema = ("--builtin-schema", "vendor.github-workflows")
-    ask(tool(SCHEMAS), "-m", "check_jsonschema", *schema, workflow)
+    ask(consumer(SCHEMAS), "-m", "check_jsonschema", *schema, workflow)
 
 
 def test_the_action_that_installs(
-    tool: Callable[[str], Path],
+    consumer: Callable[[str], Path],
     spack: Spack,
     new_environment: NewEnvironment,
     pip: Installer,
     on_newest_spack: None,
 ) -> None:
     """Its steps, but for the one that gets a Spack."""
-    action = steps_of(tool(SCHEMAS), "install")
+    action = steps_of(consumer(SCHEMAS), "install")
     assert [step.get("uses") for step in action["runs"]["steps"]][:1] == ["spack/setup-spack@v3"]
     spack.configure("pyvarium", f"pyvarium:\n  tools:\n    pip: {pip.python.parent / 'pip'}\n")
     text = '[project]\nname = "analysis"\nversion = "1"\ndependencies = ["webby"]\n'

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict
 
-import installers
 import pytest
 from consumers import (
     CYCLONEDX,
@@ -38,19 +37,6 @@ PROVIDED = {"clicker": "8.1.8", "facets": "25.3.0", "site-only": "0.4", "tensors
 LOCAL = {"localized": "1.0+site"}
 #: What the index's own metadata asks for besides, in portable mode.
 FOREIGN = {"tensors-cuda": "12.8", "tensors-triton": "3.5"}
-
-
-@pytest.fixture
-def consumer(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Callable[[str], Path]:
-    """Gets the Python that has a tool, by ``name==version``; skips where it cannot be had."""
-
-    def get(requirement: str) -> Path:
-        try:
-            return installers.had(request.config.getoption("tools"), requirement, say)
-        except NoInstallerError as error:
-            pytest.skip(str(error))
-
-    return get
 
 
 @pytest.fixture

@@ -264,6 +264,11 @@ def test_what_a_project_cannot_hold(project: Path) -> None:
             ("auto-sync", "all", "auto-sync: 'all' is not for a project; use true or false"),
             ("tools.uv", "/uv", "tools.uv: is a path on one machine; use a --scope of Spack's"),
             ("quiet", "true", "quiet: is for an admin; use a --scope of Spack's"),
+            (
+                *("git.commit", "true"),
+                "git.commit: is for you, not for all who have the project; use a --scope of"
+                " Spack's",
+            ),
             ("mode", "fast", "mode: 'fast' is not a mode; use one of bound, portable"),
         ):
             out = pyvarium("config", "--scope", "project", key, value, code=1)

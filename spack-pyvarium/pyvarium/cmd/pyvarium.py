@@ -30,6 +30,8 @@ EXAMPLES = """\
 """
 
 BACKENDS = ("uv", "poetry", "pdm", "pip")
+#: What may change the files of the active environment.
+COMMITTING = ("add", "remove", "install", "lock", "sync")
 FORMATS = (
     *("requirements", "constraints", "pylock", "conda", "poncho", "cyclonedx"),
     *("packages", "renovate", "dependabot"),
@@ -541,9 +543,25 @@ def pyvarium(parser, args):
     from spack.error import SpackError
 
     try:
+        if args.pyvarium_command in COMMITTING:
+            return _committing(args)
         return args.pyvarium_handler(args)
     except (PyvariumError, SpackError) as error:  # Spack itself would exit with what means 3 here.
         return _error(str(error))
+
+
+def _committing(args):
+    """Run a command that may change an environment, and commit that if 'git.commit' is set."""
+    environment = _environment()
+    from pyvarium import automatic, commits
+
+    names = commits.SYNCED if args.pyvarium_command == "sync" else commits.FILES
+    before = commits.contents(environment, names)
+    code = args.pyvarium_handler(args)
+    if code == 0:
+        for line in automatic.committed(environment, before):
+            _say(line)
+    return code
 
 
 def create_environment(args):
@@ -1202,6 +1220,8 @@ def configure(args):
       auto-sync-paths  only in environments below one of these paths, and below none with '!'
                        before it; parts may have * and ?, and Spack's variables as $user
       backend          what installs from the package index: uv, poetry, pdm, pip
+      git.commit       true: commit the files of an environment after a sync that changed them
+      git.push         true: and push them
       log              file to which automatic sync appends what it did, as lines of JSON
       mode             bound: what Spack provides comes from Spack alone; portable: the project
                        also installs where there is no Spack
