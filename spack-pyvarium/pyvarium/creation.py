@@ -161,14 +161,16 @@ def create(
             f"{wish.path}: cannot be made ({error.strerror}); choose another directory"
         ) from None
     if wish.force:
-        _set_aside(wish, backend, session)
+        _keep(wish, session)
     _write(wish.pyproject, text)
-    if not wish.manifest.exists():
+    if not wish.keeps(wish.manifest):
         asked_for = [*([python] if python else []), *specs]
         _write(wish.manifest, render_manifest(asked_for, wish.python == EXTERNAL, below))
     elif specs:
         spack_api.change_manifest(wish.path, add=specs)
         session.report(f"{wish.manifest}: {', '.join(specs)} added")
+    if wish.force:
+        _set_aside(wish, backend, session)
     created = Created(wish.path, backend, chosen, project.skipped)
     announce(created)
     if skip_install:
@@ -309,13 +311,26 @@ def _new_project_text(wish: Wish, project: Project, chosen: Sequence[Choice]) ->
     return text
 
 
+def _keep(wish: Wish, session: Session) -> None:
+    """Give what is made anew a second name; it has its own until it is replaced in one step."""
+    for path in (one for one in (wish.manifest, wish.pyproject) if one.exists()):
+        kept = _free_name(path)
+        try:
+            if path.is_symlink():  # What it leads to is not ours to replace.
+                path.rename(kept)
+            else:
+                os.link(path, kept)
+        except OSError:  # As on a file system without hard links.
+            FileChange(kept, None, files.read_optional(path)).write()
+        session.report(f"{path}: the former one is {kept.name}")
+
+
 def _set_aside(wish: Wish, backend: Backend, session: Session) -> None:
-    """Move away what is made anew, and what was made from it."""
+    """Move away what was made from what is made anew."""
     lock = locks.path_of(Environment(wish.path, wish.path.name, ()), backend)
-    paths = [wish.manifest, wish.path / "spack.lock", wish.pyproject, *([lock] if lock else [])]
+    paths = [wish.path / "spack.lock", *([lock] if lock else [])]
     for path in (one for one in paths if one.exists()):
-        names = (f"{path.name}.bak{number or ''}" for number in range(1000))
-        kept = next(one for one in map(path.with_name, names) if not os.path.lexists(one))
+        kept = _free_name(path)
         try:
             path.rename(kept)
         except OSError as error:
@@ -323,6 +338,11 @@ def _set_aside(wish: Wish, backend: Backend, session: Session) -> None:
                 f"{path}: cannot be renamed ({error.strerror}); make its directory writable"
             ) from None
         session.report(f"{path}: the former one is {kept.name}")
+
+
+def _free_name(path: Path) -> Path:
+    names = (f"{path.name}.bak{number or ''}" for number in range(1000))
+    return next(one for one in map(path.with_name, names) if not os.path.lexists(one))
 
 
 def _write(path: Path, text: str) -> None:
