@@ -131,7 +131,7 @@ def _parsed(parse: Callable[[Any], _Value], text: str, subject: str) -> _Value:
             f"{subject}: names {error.args[0]!r}, which it does not hold;"
             " run 'spack concretize --force' to write it anew"
         ) from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise LockfileError(
             f"{subject}: is malformed ({type(error).__name__}: {error});"
             " run 'spack concretize --force' to write it anew"
