@@ -9,9 +9,11 @@ asked what it needs of the other. Nothing is written before all that was said is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
@@ -312,16 +314,15 @@ def _new_project_text(wish: Wish, project: Project, chosen: Sequence[Choice]) ->
 
 
 def _keep(wish: Wish, session: Session) -> None:
-    """Give what is made anew a second name; it has its own until it is replaced in one step."""
+    """Copy what is made anew; it stands as it is until it is replaced in one step."""
     for path in (one for one in (wish.manifest, wish.pyproject) if one.exists()):
         kept = _free_name(path)
-        try:
-            if path.is_symlink():  # What it leads to is not ours to replace.
-                path.rename(kept)
-            else:
-                os.link(path, kept)
-        except OSError:  # As on a file system without hard links.
+        if path.is_symlink():  # What it leads to is not ours to replace.
+            _rename(path, kept)
+        else:
             FileChange(kept, None, files.read_optional(path)).write()
+            with contextlib.suppress(OSError):
+                shutil.copymode(path, kept)
         session.report(f"{path}: the former one is {kept.name}")
 
 
@@ -331,13 +332,17 @@ def _set_aside(wish: Wish, backend: Backend, session: Session) -> None:
     paths = [wish.path / "spack.lock", *([lock] if lock else [])]
     for path in (one for one in paths if one.exists()):
         kept = _free_name(path)
-        try:
-            path.rename(kept)
-        except OSError as error:
-            raise FileError(
-                f"{path}: cannot be renamed ({error.strerror}); make its directory writable"
-            ) from None
+        _rename(path, kept)
         session.report(f"{path}: the former one is {kept.name}")
+
+
+def _rename(path: Path, kept: Path) -> None:
+    try:
+        path.rename(kept)
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be renamed ({error.strerror}); make its directory writable"
+        ) from None
 
 
 def _free_name(path: Path) -> Path:
