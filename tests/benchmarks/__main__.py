@@ -57,7 +57,7 @@ def chosen(arguments: argparse.Namespace) -> Dict[str, List[str]]:
         "many": ["many.py", "--environments", "20" if quick else "500"],
     }
     if arguments.spack:
-        options = ["--spack", arguments.spack, "--only", "spack", *runs]
+        options = ["--spack", arguments.spack, "--only", "^spack", *runs]
         found["spack"] = ["scale.py", *sizes[:4], "--nodes", *options]
     return found
 

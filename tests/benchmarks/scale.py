@@ -19,6 +19,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--nodes", nargs="*", type=int, default=NODES)
     parser.add_argument("--uv", type=Path, help="the program uv")
     parser.add_argument("--spack", type=Path, help="the command of a Spack, without us")
-    parser.add_argument("--only", metavar="WORD", help="only commands with this in their name")
+    parser.add_argument("--only", default="", metavar="REGEX", help="only commands of such a name")
     parser.add_argument("--runs", type=int, default=9, help="of each kind (default: 9)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     arguments = parser.parse_args()
@@ -90,7 +91,7 @@ def measured(root: Path, size: int, runs: int, arguments: argparse.Namespace) ->
         commands["spack sync --check"] += ["pyvarium", "sync", "--check"]
     for _ in range(2):  # The second finds nothing to do.
         in_turns({"sync": commands["sync"]}, 0)
-    chosen = {name: one for name, one in commands.items() if (arguments.only or "") in name}
+    chosen = {name: one for name, one in commands.items() if re.search(arguments.only, name)}
     beside = {name: one for name, one in BESIDE.items() if name in chosen and one in chosen}
     return show("distributions", size, in_turns(chosen, runs), beside)
 

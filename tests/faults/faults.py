@@ -21,6 +21,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile  # noqa: F401  # What is loaded here need not be in each of the processes.
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
