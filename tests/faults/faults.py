@@ -187,6 +187,9 @@ def _update(
     elif link:
         os.link(file, environment.pyproject)
     _quietly(environment)
+    if link == "hard-linked":  # It was replaced, so that the other name has kept the old one.
+        file.unlink()
+        os.link(environment.pyproject, file)
     file.write_text(file.read_text().replace(f'"{backend}"', f'"{then or backend}"'))
     for dag_hash, name in zip(first, ("a", "b")):
         shutil.rmtree(site.view / site.library / f"{name}-1.dist-info")
