@@ -14,12 +14,21 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, Optional, Sequence, Tuple
 
 from . import files, shims, stamps
 from .errors import FileError, PyvariumError
 from .files import FileChange
-from .layer import NEW, OLD, Layer, LayerPlan, installed_files, is_shim, recorded_scripts
+from .layer import (
+    NEW,
+    OLD,
+    Layer,
+    LayerPlan,
+    installed_files,
+    is_shim,
+    recorded_scripts,
+    script_names,
+)
 from .model import Backend, Skipped
 from .shims import Shim
 from .stamps import Stamp, stamp
@@ -51,11 +60,12 @@ def _build(plan: LayerPlan, run: Runner, written: Written) -> Iterator[Skipped]:
             if making:
                 making.result()
         for path in plan.stale:
-            _remove(path, layer)
+            _remove(path, layer, plan.scripts)
         for shim in plan.missing:
             _install(shim, layer, written)
     except OSError as error:
-        place = error.filename or layer.environment.venv  # No file: a disk that is full.
+        # Of two it is the target; none, as where a disk is full, is said by its directory.
+        place = error.filename2 or error.filename or layer.environment.venv
         raise FileError(
             f"{place}: cannot be written ({error.strerror}); mend this and sync again"
         ) from None
@@ -66,11 +76,15 @@ def _build(plan: LayerPlan, run: Runner, written: Written) -> Iterator[Skipped]:
 
 
 def _make_venv(layer: Layer, run: Runner) -> None:
-    """Make the venv, with nothing in it: uv leaves pip alone only in one made without it."""
+    """Make the venv, with nothing in it: uv leaves pip alone only in one made without it.
+
+    What is in it until it is complete tells that it is ours, and not whole.
+    """
     venv = layer.environment.venv
     target = os.path.realpath(venv) if venv.is_symlink() else str(venv)  # It takes no link.
     command = [str(layer.inventory.interpreter), "-E", "-s", "-m", "venv", "--without-pip"]
-    command += ["--clear", f"--prompt={layer.environment.name}", target]
+    command += [f"--prompt={layer.environment.name}", target]
+    _clear(target)
     try:
         done = run(command)
         reason = _last_line(done) if done.returncode else None
@@ -83,6 +97,20 @@ def _make_venv(layer: Layer, run: Runner) -> None:
         )
     with contextlib.suppress(FileExistsError):  # Since 3.13 python itself writes it.
         _write_new(f"{venv}/.gitignore", b"*\n", 0o666)
+    os.unlink(f"{target}/{NEW}")
+
+
+def _clear(venv: str) -> None:
+    """Leave nothing in a directory, which is made, but what tells that a venv is begun there."""
+    os.makedirs(venv, exist_ok=True)
+    with open(f"{venv}/{NEW}", "wb"):
+        pass
+    for name in os.listdir(venv):
+        path = f"{venv}/{name}"
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        elif name != NEW:
+            os.unlink(path)
 
 
 def _bring_pip(layer: Layer, run: Runner) -> Iterator[Skipped]:
@@ -105,8 +133,6 @@ def _install(shim: Shim, layer: Layer, written: Written) -> None:
     temporary = f"{target}{NEW}"
     if os.path.lexists(temporary):
         _remove(Path(temporary), layer)
-    if os.path.lexists(target):
-        _remove(Path(target), layer)
     os.mkdir(temporary)
     for name, data in installed_files(shim, layer).items():
         directory, _, base = name.rpartition("/")
@@ -114,9 +140,9 @@ def _install(shim: Shim, layer: Layer, written: Written) -> None:
             written[f"{target}/{base}"] = _write_new(f"{temporary}/{base}", data, 0o666)
         else:
             script = f"{layer.environment.venv}/bin/{base}"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(script)
-            written[script] = _write_new(script, data, 0o777)
+            written[script] = _replace(script, f"{script}{NEW}", data, 0o777)
+    if os.path.lexists(target):
+        _remove(Path(target), layer, frozenset(script_names(shim)))
     written[target] = stamp(os.stat(temporary))
     os.rename(temporary, target)
     # What the wheel brings, where an installer has put it: the layer has one path file for all.
@@ -126,11 +152,17 @@ def _install(shim: Shim, layer: Layer, written: Written) -> None:
 
 def _write_archive(change: FileChange, written: Written) -> None:
     """Write a wheel in one step, but without waiting for the disk: it can be made again."""
+    path = str(change.path)
     temporary = f"{change.path.parent}/~{change.path.name}"
+    written[path] = _replace(path, temporary, change.after or b"", 0o666)
+
+
+def _replace(path: str, temporary: str, data: bytes, mode: int) -> Stamp:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
-    written[str(change.path)] = _write_new(temporary, change.after or b"", 0o666)
-    os.rename(temporary, change.path)
+    found = _write_new(temporary, data, mode)
+    os.rename(temporary, path)
+    return found
 
 
 def _write_new(path: str, data: bytes, mode: int) -> Stamp:
@@ -144,8 +176,11 @@ def _write_new(path: str, data: bytes, mode: int) -> Stamp:
         os.close(descriptor)
 
 
-def _remove(path: Path, layer: Layer) -> None:
-    """Remove a wheel, or an installed shim with those of its scripts that are still its own."""
+def _remove(path: Path, layer: Layer, kept: FrozenSet[str] = frozenset()) -> None:
+    """Remove a wheel, or an installed shim with those of its scripts that are still its own.
+
+    The scripts that are ``kept`` another shim has too.
+    """
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
@@ -156,7 +191,8 @@ def _remove(path: Path, layer: Layer) -> None:
         stem = path.name[: -len(".dist-info")]
         (layer.site_packages / f"_spack_{stem}.pth").unlink(missing_ok=True)
         for script in _own_scripts(path, layer):
-            script.unlink()
+            if script.name not in kept:
+                script.unlink()
     old = path.with_name(path.name + OLD)  # Half of a shim would look like a user's installation.
     if old.exists():
         shutil.rmtree(old)

@@ -9,9 +9,11 @@ asked what it needs of the other. Nothing is written before all that was said is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
@@ -161,14 +163,16 @@ def create(
             f"{wish.path}: cannot be made ({error.strerror}); choose another directory"
         ) from None
     if wish.force:
-        _set_aside(wish, backend, session)
+        _keep(wish, session)
     _write(wish.pyproject, text)
-    if not wish.manifest.exists():
+    if not wish.keeps(wish.manifest):
         asked_for = [*([python] if python else []), *specs]
         _write(wish.manifest, render_manifest(asked_for, wish.python == EXTERNAL, below))
     elif specs:
         spack_api.change_manifest(wish.path, add=specs)
         session.report(f"{wish.manifest}: {', '.join(specs)} added")
+    if wish.force:
+        _set_aside(wish, backend, session)
     created = Created(wish.path, backend, chosen, project.skipped)
     announce(created)
     if skip_install:
@@ -309,20 +313,41 @@ def _new_project_text(wish: Wish, project: Project, chosen: Sequence[Choice]) ->
     return text
 
 
-def _set_aside(wish: Wish, backend: Backend, session: Session) -> None:
-    """Move away what is made anew, and what was made from it."""
-    lock = locks.path_of(Environment(wish.path, wish.path.name, ()), backend)
-    paths = [wish.manifest, wish.path / "spack.lock", wish.pyproject, *([lock] if lock else [])]
-    for path in (one for one in paths if one.exists()):
-        names = (f"{path.name}.bak{number or ''}" for number in range(1000))
-        kept = next(one for one in map(path.with_name, names) if not os.path.lexists(one))
-        try:
-            path.rename(kept)
-        except OSError as error:
-            raise FileError(
-                f"{path}: cannot be renamed ({error.strerror}); make its directory writable"
-            ) from None
+def _keep(wish: Wish, session: Session) -> None:
+    """Copy what is made anew; it stands as it is until it is replaced in one step."""
+    for path in (one for one in (wish.manifest, wish.pyproject) if one.exists()):
+        kept = _free_name(path)
+        if path.is_symlink():  # What it leads to is not ours to replace.
+            _rename(path, kept)
+        else:
+            FileChange(kept, None, files.read_optional(path)).write()
+            with contextlib.suppress(OSError):
+                shutil.copymode(path, kept)
         session.report(f"{path}: the former one is {kept.name}")
+
+
+def _set_aside(wish: Wish, backend: Backend, session: Session) -> None:
+    """Move away what was made from what is made anew."""
+    lock = locks.path_of(Environment(wish.path, wish.path.name, ()), backend)
+    paths = [wish.path / "spack.lock", *([lock] if lock else [])]
+    for path in (one for one in paths if one.exists()):
+        kept = _free_name(path)
+        _rename(path, kept)
+        session.report(f"{path}: the former one is {kept.name}")
+
+
+def _rename(path: Path, kept: Path) -> None:
+    try:
+        path.rename(kept)
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be renamed ({error.strerror}); make its directory writable"
+        ) from None
+
+
+def _free_name(path: Path) -> Path:
+    names = (f"{path.name}.bak{number or ''}" for number in range(1000))
+    return next(one for one in map(path.with_name, names) if not os.path.lexists(one))
 
 
 def _write(path: Path, text: str) -> None:

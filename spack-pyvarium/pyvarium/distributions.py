@@ -66,7 +66,8 @@ def read_distribution(path: Path) -> Distribution:
     """
     file = metadata_file(path)
     try:
-        data = file.read_bytes()
+        with open(file, "rb", buffering=0) as opened:  # By the thousand; Path takes twice as long.
+            data = opened.read()
     except OSError as error:
         raise MetadataError(f"{file}: cannot be read ({error.strerror})") from None
     headers = _END_OF_HEADERS.split(data, maxsplit=1)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import time
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ except ImportError:  # Windows: Spack environments there are not shared between 
 
 #: What lets a group, or others, read.
 _READABLE = stat.S_IRGRP | stat.S_IROTH
+
+#: Seconds after which what a dead process has left is nobody's.
+_ABANDONED = 60.0
 
 #: Seconds to wait for another process that writes to the same environment.
 LOCK_TIMEOUT = 60.0
@@ -88,7 +92,9 @@ def write_atomically(
         _make_directory(path.parent, shared)
         if shared and not target.exists():
             mode |= target.parent.stat().st_mode & _READABLE
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        prefix = f".{target.name}.{_host()}.{os.getpid()}."
+        _sweep(target)
+        descriptor, temporary = tempfile.mkstemp(prefix=prefix, dir=target.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -106,6 +112,37 @@ def write_atomically(
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # Only there still if the replacement did not happen.
+
+
+def _host() -> str:
+    """This host, as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", os.uname().nodename)[:40]
+
+
+def _sweep(target: Path) -> None:
+    """Remove what processes of this host have left behind that were killed while they wrote.
+
+    Another host may have a process of the same number; a container may have the same name, so
+    what is younger than a minute stays.
+    """
+    left = re.compile(rf"\.{re.escape(f'{target.name}.{_host()}')}\.(\d+)\.[a-z0-9_]{{8}}")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(target.parent):
+            match = left.fullmatch(name)
+            if match and not _is_running(int(match[1])):
+                path = target.parent / name
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # Somebody else's.
+        return True
+    return True
 
 
 def share(path: Path, like: Path) -> None:

@@ -17,7 +17,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Set, Tuple
 from urllib.parse import quote, unquote
 
 from . import __version__, activation, files, locks, shims, stamps, umbrella
@@ -32,7 +32,8 @@ from .shims import Script, Shim, Source
 PATH_FILE = "_spack_pyvarium.pth"
 RECORD = "layer.json"
 _LONGEST_PATH = 4096
-#: What is behind the name of a shim while it is written, and while it is removed.
+#: What is behind the name of a shim, or a script, while it is written, and while it is removed.
+#: The first alone is the name of a file in a venv while that is made.
 NEW, OLD = ".spack-new~", ".spack-old~"
 #: What a shim repeats of a ``*.dist-info``, or goes by, besides its metadata.
 _REPEATED = ("entry_points.txt", "requires.txt", "RECORD")
@@ -103,7 +104,8 @@ class LayerPlan:
     ``wheels`` are the file names of the shims' wheels, by project. ``copies`` are what was
     installed into the venv though Spack provides it, ``foreign`` tells that the venv is somebody's
     of another python, ``skipped`` is what else is not as it should be: none is ours to change.
-    ``watched`` are the files that were read, or should be there, and that no record vouches for.
+    ``scripts`` are the names of those that belong to some shim. ``watched`` are the files that
+    were read, or should be there, and that no record vouches for.
     """
 
     layer: Layer
@@ -116,6 +118,7 @@ class LayerPlan:
     stale: Tuple[Path, ...] = ()
     archives: Tuple[FileChange, ...] = ()
     files: Tuple[FileChange, ...] = ()
+    scripts: FrozenSet[str] = frozenset()
     watched: Tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -213,7 +216,7 @@ def _views(layer: Layer) -> Tuple[Path, ...]:
 
 def _is_free(venv: Path) -> bool:
     """Whether a venv can be made there: nothing is in the way, or one of ours."""
-    if not venv.exists() or (venv.is_dir() and not os.listdir(venv)):
+    if not venv.exists() or (venv.is_dir() and not os.listdir(venv)) or (venv / NEW).exists():
         return True
     return any((directory / PATH_FILE).exists() for _, directory in site_packages(venv))
 
@@ -222,7 +225,8 @@ def _fits(layer: Layer) -> bool:
     """Whether the venv that is there is one of the right python."""
     interpreter = layer.inventory.interpreter
     assert interpreter is not None
-    return layer.site_packages.is_dir() and (
+    whole = layer.site_packages.is_dir() and not (layer.environment.venv / NEW).exists()
+    return whole and (
         base_interpreter(layer.environment.venv) == Path(os.path.realpath(interpreter))
     )
 
@@ -247,9 +251,9 @@ def _unchanged(known: LayerPlan) -> bool:
     layer = known.layer
     expected = set(_read_record(layer.record)["installed"])
     versions = layer.versions
+    if any(_unfinished(layer)):
+        return False
     for name in os.listdir(layer.site_packages):
-        if name.endswith((NEW, OLD)):
-            return False
         if name.endswith((".dist-info", ".egg-info")) and name not in expected:
             path = layer.site_packages / name
             if is_shim(path) or _copy(path, versions):
@@ -326,6 +330,7 @@ def _by_content(layer: Layer) -> LayerPlan:
             *_umbrella_files(layer, wheels),
             FileChange(layer.record, files.read_optional(layer.record), text.encode()),
         ),
+        scripts=frozenset(name for shim in wanted for name in script_names(shim)),
         watched=tuple(watched),
     )
 
@@ -413,9 +418,14 @@ def _copy(path: Path, versions: Mapping[str, str]) -> Optional[Distribution]:
 def _shims_in(layer: Layer) -> Iterator[Path]:
     """The shims in the venv, and what is left of some by a sync that was killed."""
     yield from (path for path in metadata_paths(layer.site_packages) if is_shim(path))
-    for name in sorted(os.listdir(layer.site_packages)):
-        if name.endswith((NEW, OLD)):
-            yield layer.site_packages / name
+    yield from _unfinished(layer)
+
+
+def _unfinished(layer: Layer) -> Iterator[Path]:
+    for directory in (layer.site_packages, layer.environment.venv / "bin"):
+        for name in sorted(os.listdir(directory)):
+            if name.endswith((NEW, OLD)):
+                yield directory / name
 
 
 def installed_files(shim: Shim, layer: Layer) -> Dict[str, bytes]:
@@ -479,8 +489,11 @@ def _paths(shim: Shim, layer: Layer) -> Iterator[str]:
     dist_info = f"{layer.site_packages}/{shim.dist_info}"
     yield dist_info
     yield from (f"{dist_info}/{name}" for name in (*shim.files, "INSTALLER", *_TELLING))
-    for name in (*shim.entry_points, *(script.name for script in shim.scripts)):
-        yield f"{layer.environment.venv}/bin/{name}"
+    yield from (f"{layer.environment.venv}/bin/{name}" for name in script_names(shim))
+
+
+def script_names(shim: Shim) -> Tuple[str, ...]:
+    return (*shim.entry_points, *(script.name for script in shim.scripts))
 
 
 def _umbrella_files(layer: Layer, wheels: Mapping[str, str]) -> Iterator[FileChange]:

@@ -10,6 +10,7 @@ where a dependency keeps its types. Earlier formats are refused: Spack itself up
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 from dataclasses import dataclass, field
@@ -62,13 +63,17 @@ class Lockfile:
 
     def runtime(self) -> FrozenSet[str]:
         """Hashes of the roots and of all that they need to link or run: no build dependency."""
-        reached = set()
+        return self._runtime
+
+    @functools.cached_property
+    def _runtime(self) -> FrozenSet[str]:
+        reached = set(self.roots)
         waiting = list(self.roots)
         while waiting:
-            dag_hash = waiting.pop()
-            if dag_hash not in reached:
-                reached.add(dag_hash)
-                waiting.extend(self.nodes[dag_hash].needs)
+            for dag_hash in self.nodes[waiting.pop()].needs:
+                if dag_hash not in reached:
+                    reached.add(dag_hash)
+                    waiting.append(dag_hash)
         return frozenset(reached)
 
 
@@ -131,7 +136,7 @@ def _parsed(parse: Callable[[Any], _Value], text: str, subject: str) -> _Value:
             f"{subject}: names {error.args[0]!r}, which it does not hold;"
             " run 'spack concretize --force' to write it anew"
         ) from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise LockfileError(
             f"{subject}: is malformed ({type(error).__name__}: {error});"
             " run 'spack concretize --force' to write it anew"

@@ -25,7 +25,8 @@ PYTHON = os.path.realpath(sys.executable) if sys.prefix == sys.base_prefix else 
 class Cost:
     """Medians in seconds, the quartiles of processor time, the most memory in MB, and how often.
 
-    Processor time is that of the process and of those that it waits for.
+    Processor time is that of the process and of those that it waits for. Memory is never less
+    than that of the measuring program, which the kernel counts before another one takes its place.
     """
 
     wall: float

@@ -19,10 +19,11 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import layer
 from measuring import PYTHON, Cost, Row, in_turns, show, write
@@ -31,6 +32,12 @@ TOP = Path(__file__).resolve().parents[2]
 RECORDED = TOP / "tests" / "recorded" / "environment" / "spack.lock"
 SIZES = [10, 100, 500, 2000, 5000]
 NODES = [100, 1000, 10000]
+BESIDE = {
+    "sync": "pip list",
+    "check": "pip list",
+    "verify": "pip check",
+    "spack sync --check": "spack find",
+}
 
 
 def main() -> None:
@@ -39,6 +46,7 @@ def main() -> None:
     parser.add_argument("--nodes", nargs="*", type=int, default=NODES)
     parser.add_argument("--uv", type=Path, help="the program uv")
     parser.add_argument("--spack", type=Path, help="the command of a Spack, without us")
+    parser.add_argument("--only", default="", metavar="REGEX", help="only commands of such a name")
     parser.add_argument("--runs", type=int, default=9, help="of each kind (default: 9)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     arguments = parser.parse_args()
@@ -46,7 +54,7 @@ def main() -> None:
     for size in arguments.sizes:
         with tempfile.TemporaryDirectory(prefix="scale.") as directory:
             runs = arguments.runs if size < 2000 else max(5, arguments.runs // 2)
-            rows += measured(Path(directory), size, runs, arguments.uv, arguments.spack)
+            rows += measured(Path(directory), size, runs, arguments)
     for count in arguments.nodes:
         with tempfile.TemporaryDirectory(prefix="scale.") as directory:
             path = locked_only(Path(directory), count)
@@ -60,9 +68,8 @@ def main() -> None:
 PYVARIUM: List[Any] = [PYTHON, "-m", "pyvarium"]
 
 
-def measured(
-    root: Path, size: int, runs: int, uv: Optional[Path], spack: Optional[Path]
-) -> List[Row]:
+def measured(root: Path, size: int, runs: int, arguments: argparse.Namespace) -> List[Row]:
+    uv, spack = arguments.uv, arguments.spack
     path = layer.provide(root / "site", size).path
     lengthen(path / "spack.lock")
     (path / "pyproject.toml").write_text("[tool.pyvarium]\nbackend = 'uv'\n")
@@ -84,11 +91,9 @@ def measured(
         commands["spack sync --check"] += ["pyvarium", "sync", "--check"]
     for _ in range(2):  # The second finds nothing to do.
         in_turns({"sync": commands["sync"]}, 0)
-    found = in_turns(commands, runs)
-    beside = {"sync": "pip list", "check": "pip list", "verify": "pip check"}
-    if spack:
-        beside["spack sync --check"] = "spack find"
-    return show("distributions", size, found, beside)
+    chosen = {name: one for name, one in commands.items() if re.search(arguments.only, name)}
+    beside = {name: one for name, one in BESIDE.items() if name in chosen and one in chosen}
+    return show("distributions", size, in_turns(chosen, runs), beside)
 
 
 def lengthen(lockfile: Path) -> None:

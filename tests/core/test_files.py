@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Iterator, Tuple
 
@@ -131,6 +132,26 @@ def test_a_change_may_remove_a_file(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+def test_what_a_killed_writer_has_left_is_swept(tmp_path: Path) -> None:
+    """Not what is young, of a process that runs, of another host, or of another file."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    host = os.uname().nodename
+    names = {
+        f".file.{host}.{dead.pid}.abcd_123": 1e9,
+        f".file.{host}.{dead.pid}.abcd_124": time.time(),
+        f".file.{host}.{os.getpid()}.abcd_123": 1e9,
+        f".file.other.{dead.pid}.abcd_123": 1e9,
+        f".file.x.{host}.{dead.pid}.abcd_123": 1e9,
+        f".file.{host}.{dead.pid}.mine": 1e9,
+    }
+    for name, written in names.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (written, written))
+    write_atomically(tmp_path / "file", b"new", expected=None)
+    assert sorted(os.listdir(tmp_path)) == sorted(["file", *list(names)[1:]])
+
+
 def test_a_lock_is_exclusive_and_dies_with_its_holder(tmp_path: Path) -> None:
     lock = tmp_path / "state" / "lock"
     program = (
@@ -175,6 +196,8 @@ def test_killed_at_any_line_of_the_write_leaves_the_old_or_the_new(tmp_path: Pat
     file = tmp_path / "file"
     seen = set()
     for line in range(100):
+        for left in tmp_path.iterdir():
+            left.unlink()  # Else there would be more lines each time.
         file.write_bytes(b"old" * 100000)
         done = subprocess.run(
             [sys.executable, "-c", KILLED, file, str(line)],

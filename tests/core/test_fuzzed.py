@@ -16,6 +16,11 @@ import targets
 
 #: What has once raised something else than a PyvariumError, or broken an assertion of its target.
 CRASHES = [
+    (
+        "spack_lock",
+        b'{"_meta": {"lockfile-version": 4}, "roots": [], "concrete_specs": {"a": {"name": "x",'
+        b' "versions": []}}}',
+    ),
     ("shim", b"Name: a\nVersion: 1\n\n%%\n[gui_scripts]\np = a: 2.1\nq = a:class\n"),
 ]
 

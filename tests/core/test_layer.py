@@ -233,6 +233,43 @@ def test_what_comes_beside_shims_is_found(venv_site: Site, name: str) -> None:
     assert found and (found.stale or found.copies)
 
 
+def test_a_venv_that_was_only_begun_is_made_anew(python_site: Site) -> None:
+    provide(python_site)
+    environment = python_site.finish()
+    sync(environment)
+    made = contents(environment)
+    (environment.venv / NEW).touch()
+    shutil.rmtree(environment.venv / "lib")
+    (environment.venv / "bin" / "activate").unlink()
+    assert (str(sync(environment).layer), contents(environment)) == ("made, 1 shims written", made)
+
+
+def test_a_script_is_there_while_its_shim_is_replaced(venv_site: Site) -> None:
+    """The new one is written first; then nothing is left of what a killed sync has begun."""
+    provide(venv_site)
+    environment = venv_site.finish()
+    sync(environment)
+    script = environment.venv / "bin" / "a-run"
+    before = script.read_bytes()
+    shutil.rmtree(venv_site.view / venv_site.library / "a-1.dist-info")
+    provide(venv_site, "a", "2")
+    environment = venv_site.finish()
+    (site_packages(environment) / f"a-2.dist-info{NEW}").write_text("in the way")
+    (script.parent / f"b{NEW}").touch()
+    removed: List[str] = []
+    real = os.unlink
+
+    def unlink(path: Any, **others: Any) -> None:
+        removed.append(os.path.basename(path))
+        real(path, **others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        sync(environment)
+    assert "a-run" not in removed and script.read_bytes() == before
+    assert not [name for name in bin_of(environment) if name.endswith(NEW)]
+
+
 def test_between_bound_and_portable(venv_site: Site) -> None:
     """Portable, nothing can be uninstalled but pip, and no wheel is needed."""
     provide(venv_site)
