@@ -4,9 +4,10 @@
 """Shorten a Python source to what can hold an import, for a parser to read. Pure.
 
 Parsing is nearly all that analysis costs, and most of a file has no import in it. A function or
-class without the word is left out, with all up to the next one that is indented as it or less.
-What remains has its lines where they were and means the same: ``def`` and ``class`` are in no
-expression, so a line that begins with one, outside of strings, begins a statement.
+class without the word is left out, with all up to the next one that is indented as it or less, and
+so is what follows an import, up to the next. What remains has its lines where they were and means
+the same: ``def``, ``class`` and ``import`` are in no expression, so a line that begins with one,
+outside of strings, begins a statement.
 """
 
 from __future__ import annotations
@@ -19,36 +20,24 @@ from typing import Iterator, List, Pattern, Tuple
 _WORD = re.compile(rb"import(?![A-Za-z0-9])")
 #: Strings and comments, to pass over them. Each begins with a plain character, by which the search
 #: leaps from one to the next.
-_LEXEME = (
+LEXEME = (
     rb"""\#[^\n]*"""
     rb"""|\"\"\"[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"\"\""""
     rb"""|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"""
     rb"""|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'"""
 )
-#: And after them, before which line a definition at the top level begins.
-_TOP = re.compile(_LEXEME + rb"|\n(?=(?:async )?def |class )", re.DOTALL)
-#: The same for an indented one, which takes longer to find, and for an import.
-_INDENTED = re.compile(_LEXEME + rb"|\n +(?=(?:async )?def |class |import |from )", re.DOTALL)
+#: And after them, before which line a definition or an import at the top level begins.
+_TOP = re.compile(LEXEME + rb"|\n(?=(?:async )?def |class |import |from )", re.DOTALL)
+#: The same for an indented one, which takes longer to find.
+_INDENTED = re.compile(LEXEME + rb"|\n +(?=(?:async )?def |class |import |from )", re.DOTALL)
 #: An import that is all of its line or lines.
 _IMPORT = re.compile(
     rb" *(?:import [\w., ]+|from [\w.]+ import (?:[\w., ]+|\([\w.,\s]*\)))[ \r]*(?=\n)"
 )
-#: What only Python 2 allows: such a file is parsed as a whole, so that the error is found. The
-#: first are by a word that is quickly looked for, and in all that the last finds.
-_PERHAPS_PYTHON_2 = (
-    (b"print ", re.compile(rb"print[ \t]+[^\s=(.,:\[)]")),
-    (b"exec ", re.compile(rb"exec[ \t]+[\"'\w]")),
-    (b"raise ", re.compile(rb"raise[ \t]+[\w.]+[ \t]*,")),
-    (b"except ", re.compile(rb"except[ \t]+[\w.]+[ \t]*,")),
-)
-_PYTHON_2 = re.compile(rb"print[ \t]|exec[ \t]|raise[ \t]+[\w.]+[ \t]*,|except[ \t]+[\w.]+[ \t]*,")
-_PYTHON_2 = re.compile(
-    rb"\n[ \t]*(?:print[ \t]+[^\s=(.,:\[)]|exec[ \t]+[\"'\w]"
-    rb"|(?:raise|except)[ \t]+[\w.]+[ \t]*,)"
-)
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 #: In these a quote is a quote, wherever it stands.
 _PLAIN = (b"utf-8", b"utf8", b"ascii", b"us-ascii", b"latin-1", b"iso-8859-1", b"iso-8859-15")
+_DEFINITIONS = (b"def ", b"class ", b"async def ")
 _LEFT_OUT = b"def _():0"
 
 
@@ -58,25 +47,31 @@ def may_import(source: bytes) -> bool:
 
 
 def skeleton(source: bytes) -> bytes:
-    """The source without the functions and classes that cannot import."""
-    if not _is_plain(source) or _is_python_2(source):
+    """The source without the functions and classes that cannot import, nor what is between."""
+    if not _is_plain(source):
         return source
+    # What such a call imports may be the value of a name at the top level.
+    calls = b"import_module" in source or b"__import__" in source
     pieces = []
     start = 0
-    for end in (*_definitions(source), len(source)):
+    for end in (*_statements(source), len(source)):
+        statement = None if calls else _IMPORT.match(source, start, end)
         if not _WORD.search(source, start, end):
             # A decorator may stand before it, which needs a definition.
             pieces.append(_LEFT_OUT if start else b"")
             pieces.append(b"\n" * source.count(b"\n", start, end))
-        elif start:
+        elif statement is not None and not _WORD.search(source, statement.end(), end):
+            pieces.append(statement[0])
+            pieces.append(b"\n" * source.count(b"\n", statement.end(), end))
+        elif start and source.startswith(_DEFINITIONS, start):
             pieces.extend(_pruned(source[start:end]))
         else:
-            pieces.append(source[:end])
+            pieces.append(source[start:end])
         start = end
     return b"".join(pieces)
 
 
-def _definitions(source: bytes) -> Iterator[int]:
+def _statements(source: bytes) -> Iterator[int]:
     for match in _TOP.finditer(source):
         if source[match.start()] == 0x0A:
             yield match.end()
@@ -142,11 +137,6 @@ def _dedented(indent: int) -> Pattern[bytes]:
     The end of a head in brackets does not.
     """
     return re.compile(rb"\n(?! {%d}|[ \r]*(?:\n|\Z)| *\)[^\n]*:[ \r]*\n)" % indent)
-
-
-def _is_python_2(source: bytes) -> bool:
-    perhaps = any(word in source and one.search(source) for word, one in _PERHAPS_PYTHON_2)
-    return perhaps and bool(_PYTHON_2.search(source))
 
 
 def _is_plain(source: bytes) -> bool:

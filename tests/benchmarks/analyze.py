@@ -270,6 +270,7 @@ def projects(run: Run) -> None:
         if run.arguments.half in (None, "tuning" if one.tuning else "held-out")
     ]
     mapping = read_mapping(site_packages(run.cache / "installed"))
+    same: Dict[str, List[Set[str]]] = {}
     with Index() as index:
         for venv in ("installed", "bare"):
             tools = Tools(
@@ -279,6 +280,7 @@ def projects(run: Run) -> None:
                 index=index.url,
                 poncho=run.arguments.poncho if venv == "installed" else None,
                 only=run.arguments.tool,
+                same=same,
             )
             by_import = mapping if venv == "installed" else {}
             scores = score(tools, samples, by_import, run.arguments.details)
@@ -293,20 +295,12 @@ def score(
     tools: Tools, samples: List[Sample], mapping: Mapping[str, Sequence[str]], details: bool
 ) -> Scores:
     scores: Scores = {}
-    for name, tool in tools.by_name.items():
-
-        def named(
-            sample: Sample,
-            tool: Tool = tool,
-            by_import: bool = name in ("fawltydeps", "deptry"),
-        ) -> Set[str]:
-            found, _ = tool(sample.directory, ())
+    for name in tools.by_name:
+        answers = tools.answers(name, [one.directory for one in samples])
+        for sample, found in zip(samples, answers):
+            by_import = name in ("fawltydeps", "deptry")
             projects = {one for text in found for one in as_projects(text, mapping, by_import)}
-            return projects - {canonicalize_name(sample.name)}
-
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            answers = list(pool.map(named, samples))
-        for sample, projects in zip(samples, answers):
+            projects.discard(canonicalize_name(sample.name))
             for half in ("tuning" if sample.tuning else "held-out", "all"):
                 scores.setdefault((name, half), Score()).add(projects, sample.declared)
             if details and projects != sample.declared.needed:
@@ -448,7 +442,8 @@ Tool = Callable[[Path, Sequence[str]], Tuple[Set[str], Ran]]
 class Tools:
     """Each tool as a function from a script or directory to the names that it answers with.
 
-    ``venv`` has the tools, ``environment`` is where they look for what is installed.
+    ``venv`` has the tools, ``environment`` is where they look for what is installed. ``same`` keeps
+    the answers of those that do not look there.
     """
 
     def __init__(
@@ -460,7 +455,9 @@ class Tools:
         index: Optional[str] = None,
         poncho: Optional[Path] = None,
         only: Optional[Sequence[str]] = None,
+        same: Optional[Dict[str, List[Set[str]]]] = None,
     ) -> None:
+        self.same = {} if same is None else same
         self.bin = venv / "bin"
         self.environment = environment
         self.scratch = scratch
@@ -471,7 +468,8 @@ class Tools:
         self.by_name: Dict[str, Tool] = {"pyvarium": self.pyvarium}
         if index is not None:
             self.by_name["pipreqs"] = self.pipreqs
-        self.by_name["pipreqs local"] = self.pipreqs_local
+        if environment == venv or index is None:
+            self.by_name["pipreqs local"] = self.pipreqs_local
         self.by_name["fawltydeps"] = self.fawltydeps
         self.by_name["deptry"] = self.deptry
         if poncho is not None:
@@ -491,6 +489,31 @@ class Tools:
 
     def pipreqs_local(self, path: Path, options: Sequence[str]) -> Tuple[Set[str], Ran]:
         return self._pipreqs(path, "--use-local")
+
+    def answers(self, name: str, directories: Sequence[Path]) -> List[Set[str]]:
+        """What a tool names in each directory."""
+        if name in ("pipreqs", "pipreqs local"):
+            return self._pipreqs_of_all(directories, local=name == "pipreqs local")
+        if name not in ("fawltydeps", "deptry"):
+            return self._each(name, directories)
+        if name not in self.same:
+            self.same[name] = self._each(name, directories)
+        return self.same[name]
+
+    def _each(self, name: str, directories: Sequence[Path]) -> List[Set[str]]:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            return list(pool.map(lambda one: self.by_name[name](one, ())[0], directories))
+
+    def _pipreqs_of_all(self, directories: Sequence[Path], *, local: bool) -> List[Set[str]]:
+        """By its own main function, in one process: it walks over all that is installed."""
+        options = ["--use-local"] if local else ["--pypi-server", str(self.index)]
+        ran = start([self.bin / "python", "-c", PIPREQS, *options, "--", *directories])
+        answers = ran.out.split("\0")[1:]
+        assert len(answers) == len(directories), ran.err
+        return [
+            {name_of(line) for line in answer.splitlines() if re.fullmatch(r"[\w.-]+", line)}
+            for answer in answers
+        ]
 
     def _pipreqs(self, path: Path, *options: str) -> Tuple[Set[str], Ran]:
         folder = path if path.is_dir() else path.parent
@@ -534,6 +557,22 @@ class Tools:
         return set(map(name_of, lines)) - {"python", "pip"}, ran
 
 
+#: pipreqs on one directory after the other; what is installed is the same for all.
+PIPREQS = """
+import functools, sys
+from pipreqs import pipreqs
+pipreqs.get_locally_installed_packages = functools.cache(pipreqs.get_locally_installed_packages)
+split = sys.argv.index("--")
+options, directories = sys.argv[1:split], sys.argv[split + 1:]
+for directory in directories:
+    print("\\0", end="")
+    sys.argv = ["pipreqs", "--print", "--mode", "no-pin", *options, directory]
+    try:
+        pipreqs.main()
+    except (Exception, SystemExit):  # It gives up on what it cannot parse.
+        pass
+    sys.stdout.flush()
+"""
 #: Poncho's own functions, on one file after the other; its list of files is made once, by what its
 #: two commands would print: to start them for each distribution takes it half a minute a file.
 PONCHO = """
@@ -582,7 +621,7 @@ class Index:
                     ("author", "author_email", "maintainer", "maintainer_email", "license",
                      "summary", "home_page", "package_url", "docs_url", "bugtrack_url"), ""
                 )  # fmt: skip
-                value = {"info": {**info, "name": name, "classifiers": []},
+                value = {"info": {**info, "name": name, "version": "1", "classifiers": []},
                          "releases": {"1": [upload]}, "urls": []}  # fmt: skip
                 self.send_response(200)
                 self.end_headers()
