@@ -140,9 +140,10 @@ def scan(
     roots: List[Path] = []
     for path in paths:
         if path != STDIN and path.is_dir():
-            below = dict(_python_files(path))
+            below = list(_python_files(path))
             roots += [one for one in (path, path / "src") if one.is_dir()]
-            found = {**below, **found}
+            for file, beside in below:  # What is named by itself is meant.
+                found[file] = beside and found.get(file, True)
             if not below:
                 skipped.append(Skipped(shown(path), "has no Python in it"))
         else:

@@ -442,8 +442,8 @@ Tool = Callable[[Path, Sequence[str]], Tuple[Set[str], Ran]]
 class Tools:
     """Each tool as a function from a script or directory to the names that it answers with.
 
-    ``venv`` has the tools, ``environment`` is where they look for what is installed. ``same`` keeps
-    the answers of those that do not look there.
+    ``venv`` has the tools, ``environment`` is where they look for what is installed. ``same``
+    keeps the answers of those that do not look there.
     """
 
     def __init__(
