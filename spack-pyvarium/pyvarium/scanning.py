@@ -53,9 +53,8 @@ _MANY = 200
 _NOT_RUN = frozenset((Label.TYPING, Label.ELSEWHERE))
 #: A directory that has one of these is a project: what is installed of it is what it needs.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-#: Directories of tests, and what a test runner or a build looks for by its name, wherever it is.
+#: Directories of tests, wherever they are.
 _TESTS = frozenset(("test", "tests"))
-_TEST_MODULES = frozenset(("conftest", "noxfile", "setup"))
 #: What at the top of a project is in no package, by the names that setuptools leaves out of a flat
 #: layout (``FlatLayoutPackageFinder`` and ``FlatLayoutModuleFinder``), but for ``manage.py``.
 _NOT_PACKAGED = frozenset(
@@ -354,7 +353,7 @@ def _python_files(directory: Path) -> Iterator[Tuple[Path, bool]]:
         for name in sorted(names):
             if name.endswith((*_SOURCES, _CYTHON, _NOTEBOOK)) and not name.startswith("."):
                 stem = name.partition(".")[0]
-                alone = stem in _TEST_MODULES or stem.startswith("test_")
+                alone = stem == "conftest" or stem.startswith("test_")
                 alone = alone or (is_project and not parts and stem in _NOT_PACKAGED_MODULES)
                 yield Path(folder, name), beside or alone
 

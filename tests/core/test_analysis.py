@@ -169,7 +169,7 @@ BEHIND = {"own/__init__.py": "", "own/a.py": "import needed\n", "tests/b.py": "i
     ("files", "wanted"),
     [
         ({**FLAT, "pyproject.toml": ""}, ("managing", "needed")),
-        (FLAT, ("docs-theme", "managing", "needed")),
+        (FLAT, ("building", "docs-theme", "managing", "needed")),
         ({"setup.cfg": "", "src/own/a.py": "import needed\n", "b.py": "import c\n"}, ("needed",)),
         (BEHIND, ("needed",)),
     ],
