@@ -128,6 +128,19 @@ ARRAY = f"sbatch --array=1-64 --wrap '{TASK}'"
 SEND = "job=$(sbatch --parsable --nodes=4 --nodelist='node[1-4]' send.sh)"
 SENT = "sbatch --dependency=afterok:$job --nodelist='node[1-4]' --array=1-64 array.sh"
 
+PROJECT = """\
+mkdir -p src/mine && touch src/mine/__init__.py
+cat > pyproject.toml <<'END'
+[project]
+name = "mine"
+version = "1"
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+END
+"""
+TORCH = "spack -D envs/cuda pyvarium add --from spack 'py-torch+cuda'"
+
 ALL: Tuple[Scenario, ...] = (
     Scenario(
         "quickstart",
@@ -300,6 +313,37 @@ ALL: Tuple[Scenario, ...] = (
             ),
         ),
         stubs=NUMPY,
+    ),
+    Scenario(
+        "commits",
+        (
+            Step(
+                WORKFLOW,
+                "spack pyvarium config git.commit true",
+                before="unset CI; git config --global user.name reader\n"
+                "git config --global user.email reader@example.org\n"
+                "spack pyvarium new my-env && spack -D my-env add py-numpy\n"
+                "git init --quiet && printf '%s\\n' '*' '!my-env/' '!my-env/*' > .gitignore\n"
+                "git add my-env/spack.yaml my-env/spack.lock my-env/pyproject.toml\n"
+                "git commit --quiet --message begin",
+            ),
+        ),
+        stubs=NUMPY,
+        thorough=True,
+    ),
+    Scenario(
+        "variants",
+        (
+            Step(
+                WORKFLOW,
+                "spack pyvarium new envs/cuda",
+                before=PROJECT,
+                instead={TORCH: TORCH.replace("'py-torch+cuda'", "py-numpy")},
+            ),
+        ),
+        stubs=NUMPY,
+        index="real",
+        thorough=True,
     ),
     Scenario(
         "on another environment",

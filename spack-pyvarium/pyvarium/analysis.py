@@ -277,6 +277,10 @@ class _Home:
     guessed: bool = False
     metadata: Optional[Path] = None
 
+    @property
+    def is_here(self) -> bool:
+        return self.origin not in (Origin.INDEX, Origin.UNKNOWN)
+
 
 class _Origins:
     """Decides where imports come from. Remembers: many files import the same."""
@@ -290,11 +294,18 @@ class _Origins:
     def of(self, scanned: Scan) -> Tuple[Found, ...]:
         seen: Dict[_Home, List[Tuple[Source, Sighting]]] = {}
         for source in scanned.sources:
+            tried: Optional[_Home] = None
             for place, one in source.imports:
                 home = self.home(source, one, scanned)
-                seen.setdefault(home, []).append((source, _sighting(place, one)))
+                labels = one.labels
+                if source.development:
+                    labels |= {Label.DEVELOPMENT}
+                wanted = _is_wanted(labels, home, tried)
+                if Label.OPTIONAL in labels:
+                    tried = home
+                seen.setdefault(home, []).append((source, _sighting(place, one, labels, wanted)))
         found = [self.found(home, sightings) for home, sightings in seen.items()]
-        return tuple(sorted(found, key=lambda one: (one.origin.value, one.name, str(one))))
+        return tuple(sorted(found, key=_order))
 
     def found(self, home: _Home, seen: List[Tuple[Source, Sighting]]) -> Found:
         project, version, spec = home.project, None, None
@@ -367,16 +378,34 @@ class _Origins:
         return _Home(origin, name, metadata=metadata)
 
 
+def _order(one: Found) -> Tuple[str, ...]:
+    return one.origin.value, one.name, one.project or "", one.version or "", one.sightings[0].place
+
+
 def _stem(metadata: Path) -> str:
     """The project by the name of its metadata alone."""
     return str(canonicalize_name(metadata.name.partition("-")[0]))
 
 
-def _sighting(place: str, one: Import) -> Sighting:
+def _is_wanted(labels: Labels, home: _Home, tried: Optional[_Home]) -> bool:
+    """Whether what is analyzed needs an import here.
+
+    What is optional is used where it is installed, and its fallback where what is ``tried`` before
+    is not: in this environment the program does not go on without it.
+    """
+    reasons = labels & DISPENSABLE
+    if not reasons or home.metadata is None:
+        return not reasons
+    if Label.FALLBACK in reasons and (tried is None or tried.is_here):
+        return False
+    return reasons <= {Label.OPTIONAL, Label.FALLBACK}
+
+
+def _sighting(place: str, one: Import, labels: Labels, wanted: bool) -> Sighting:
     module = "." * one.level + one.module
     if one.name is not None:
         module = f"{module}{'' if module.endswith('.') or not module else '.'}{one.name}"
-    return Sighting(place, module, _words(one.labels), not one.labels & DISPENSABLE)
+    return Sighting(place, module, _words(labels), wanted)
 
 
 @functools.cache

@@ -86,6 +86,7 @@ def _places(sightings: Sequence[Sighting]) -> str:
 
 
 def render_json(analysis: Analysis) -> str:
+    """One line for each import that was found: of a large directory there are very many places."""
     value = {
         "files": analysis.files,
         "imports": [_found_as_json(one) for one in analysis.found],
@@ -97,7 +98,16 @@ def render_json(analysis: Analysis) -> str:
         "requires-python": analysis.requires_python,
         "skipped": [{"reason": one.reason, "subject": one.subject} for one in analysis.skipped],
     }
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+    lines = ",\n".join(f'  "{key}": {_lines(one)}' for key, one in value.items())
+    return f"{{\n{lines}\n}}\n"
+
+
+def _lines(value: object) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    return "[\n{}\n  ]".format(
+        ",\n".join(f"    {json.dumps(one, sort_keys=True)}" for one in value)
+    )
 
 
 def _found_as_json(one: Found) -> Dict[str, Any]:

@@ -22,7 +22,8 @@ _PROJECTS: Mapping[str, str] = dict(
     _cffi_backend=cffi _pytest=pytest _ruamel_yaml=ruamel-yaml-clib _yaml=pyyaml absl=absl-py
     airflow=apache-airflow ansible=ansible-core antlr4=antlr4-python3-runtime
     apiclient=google-api-python-client AppKit=pyobjc-framework-cocoa argon2=argon2-cffi
-    attr=attrs avro=avro-python3 Bio=biopython bs4=beautifulsoup4 bson=pymongo cairo=pycairo
+    attr=attrs avro=avro-python3 azure.common=azure-common azure.core=azure-core
+    azure.identity=azure-identity Bio=biopython bs4=beautifulsoup4 bson=pymongo cairo=pycairo
     casacore=python-casacore cassandra=cassandra-driver clr=pythonnet consul=python-consul
     cpuinfo=py-cpuinfo Crypto=pycryptodome Cryptodome=pycryptodomex cv2=opencv-python
     dateutil=python-dateutil dbus=dbus-python decouple=python-decouple discord=discord-py

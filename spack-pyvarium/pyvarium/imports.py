@@ -17,7 +17,19 @@ import re
 import sys
 import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import (
+    Any,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+)
 
 from .skeleton import may_import, skeleton
 
@@ -33,12 +45,15 @@ class Label(str, enum.Enum):
     DYNAMIC = "dynamic"  # By a call.
     MAIN = "main"  # When the file is run, not when it is imported.
     ELSEWHERE = "elsewhere"  # For another version of Python, or another platform.
+    DEVELOPMENT = "development"  # In the tests, the documentation or the build of a project.
 
 
 Labels = FrozenSet[Label]
 NONE: Labels = frozenset()
 #: Without any of these labels an import is wanted: what is analyzed needs it here.
-DISPENSABLE = frozenset((Label.OPTIONAL, Label.FALLBACK, Label.TYPING, Label.ELSEWHERE))
+DISPENSABLE = frozenset(
+    (Label.OPTIONAL, Label.FALLBACK, Label.TYPING, Label.ELSEWHERE, Label.DEVELOPMENT)
+)
 #: With any of these labels nothing happens when the file is imported.
 _LATER = frozenset((Label.LAZY, Label.TYPING, Label.MAIN, Label.ELSEWHERE))
 
@@ -51,8 +66,7 @@ class Host:
     platform: str = sys.platform
 
 
-@dataclass(frozen=True)
-class Import:
+class Import(NamedTuple):
     """One name that a statement imports: ``from ..module import name``; None imports the module.
 
     ``level`` counts the leading dots, ``bound`` is the name by which the file then knows it.
@@ -139,7 +153,10 @@ def _imports(tree: ast.Module, host: Host, source: bytes) -> Tuple[Import, ...]:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _RENAMED = re.compile(rb"import_module[ \t]+as[ \t]+([A-Za-z_]\w*)")
 #: Statements without others below them, of which most are.
-_SIMPLE = {ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Raise, ast.Pass}
+_SIMPLE = {
+    *(ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Raise, ast.Pass),
+    *(ast.Assert, ast.Delete, ast.Global, ast.Nonlocal, ast.Break, ast.Continue),
+}
 _TRIES: Tuple[Any, ...] = (ast.Try, ast.TryStar) if sys.version_info >= (3, 11) else (ast.Try,)
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _EXITS = {"exit", "quit", "_exit", "abort", "skip", "fail"}
@@ -161,26 +178,26 @@ class _Walk:
         waiting: List[Tuple[ast.AST, Labels]] = [(one, NONE) for one in statements]
         while waiting:
             node, labels = waiting.pop()
-            if isinstance(node, ast.Import):
+            kind = type(node)
+            if kind in _SIMPLE:
+                if self.lines and self.may_call(node):
+                    self.calls(node, labels)
+            elif isinstance(node, ast.Import):
                 for alias in node.names:
                     bound = alias.asname or alias.name.partition(".")[0]
                     self.found.append(Import(alias.name, None, 0, node.lineno, labels, bound))
             elif isinstance(node, ast.ImportFrom):
+                module, level, line = node.module or "", node.level, node.lineno
                 for alias in node.names:
                     bound = alias.asname or alias.name
-                    self.found.append(
-                        Import(
-                            node.module or "", alias.name, node.level, node.lineno, labels, bound
-                        )
-                    )
+                    self.found.append(Import(module, alias.name, level, line, labels, bound))
             elif isinstance(node, ast.stmt):
                 if self.lines and self.may_call(node):
                     self.calls(node, labels)
-                if type(node) not in _SIMPLE:
-                    waiting.extend(self.below(node, labels))
+                waiting.extend(self.below(node, labels))
         return self.found
 
-    def may_call(self, node: ast.stmt) -> bool:
+    def may_call(self, node: Any) -> bool:
         """Whether a statement has a word in its lines that imports when it is called."""
         at = bisect.bisect_left(self.lines, node.lineno)
         return at < len(self.lines) and self.lines[at] <= (node.end_lineno or node.lineno)
@@ -268,7 +285,7 @@ class _Walk:
             yield from ((one, labels | {own}) for one in handler.body)
         yield from ((one, labels) for one in node.finalbody)
 
-    def calls(self, statement: ast.stmt, labels: Labels) -> None:
+    def calls(self, statement: ast.AST, labels: Labels) -> None:
         """Imports by calls in the expressions of one statement, not in the statements below."""
         waiting = list(ast.iter_child_nodes(statement))
         while waiting:
@@ -401,11 +418,15 @@ def _lines_with(words: Iterable[str], source: bytes) -> List[int]:
     encoded = [word.encode() for word in words]
     if not any(word in source for word in encoded):
         return []
-    return [
-        number
-        for number, line in enumerate(source.splitlines(), start=1)
-        if any(word in line for word in encoded)
-    ]
+    if b"\r" in source:
+        source = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines: List[int] = []
+    line, start = 1, 0
+    for match in re.finditer(b"|".join(map(re.escape, encoded)), source):
+        line += source.count(b"\n", start, match.start())
+        start = match.start()
+        lines.append(line)
+    return lines
 
 
 def _constants(tree: ast.Module) -> Mapping[str, str]:

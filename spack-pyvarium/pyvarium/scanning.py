@@ -51,7 +51,27 @@ _MANY = 200
 
 #: What only these would run is not followed.
 _NOT_RUN = frozenset((Label.TYPING, Label.ELSEWHERE))
+#: A directory that has one of these is a project: what is installed of it is what it needs.
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+#: Directories of tests, wherever they are.
+_TESTS = frozenset(("test", "tests"))
+#: What at the top of a project is in no package, by the names that setuptools leaves out of a flat
+#: layout (``FlatLayoutPackageFinder`` and ``FlatLayoutModuleFinder``), but for ``manage.py``.
+_NOT_PACKAGED = frozenset(
+    """
+    benchmark benchmarks bin build changelog ci debian doc docs documentation example examples
+    exercise exercises htmlcov manpages news newsfragments python scripts test tests tools
+    unit_test unit_tests util utils
+    """.split()
+)
+_NOT_PACKAGED_MODULES = frozenset(
+    """
+    benchmark benchmarks build conanfile conftest dodo example examples exercise exercises fabfile
+    noxfile pavement setup tasks test tests toxfile versioneer
+    """.split()
+)
 _SOURCES = (".py", ".pyw")
+_CYTHON = ".pyx"
 _NOTEBOOK = ".ipynb"
 _COMPILED = (".so", ".pyd", ".pyx")
 _BLOCK = re.compile(
@@ -79,6 +99,8 @@ class Source:
     skipped: Tuple[Skipped, ...] = ()
     read: bool = True
     function: bool = False
+    development: bool = False
+    """Whether it is only there to test, document or build a project."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +135,14 @@ def scan(
     """Read what is named, and the local modules that it imports; raises PyvariumError."""
     skipped: List[Skipped] = []
     named: List[Path] = []
-    found: List[Path] = []
+    found: Dict[Path, bool] = {}
     roots: List[Path] = []
     for path in paths:
         if path != STDIN and path.is_dir():
             below = list(_python_files(path))
             roots += [one for one in (path, path / "src") if one.is_dir()]
-            found += below
+            for file, beside in below:  # What is named by itself is meant.
+                found[file] = beside and found.get(file, True)
             if not below:
                 skipped.append(Skipped(shown(path), "has no Python in it"))
         else:
@@ -132,22 +155,31 @@ def scan(
         for one in dict.fromkeys(named)
     ]
     several = functools.partial(read, function=function)
-    sources += _each(several, [one for one in dict.fromkeys(found) if one not in set(named)])
+    below_any = [one for one in found if one not in set(named)]
+    sources += [
+        replace(source, development=True) if found[source.path] else source
+        for source in _each(several, below_any)
+    ]
     if function is not None:
         _require_function(function, sources)
+    names: Set[str] = set()
     seen: Set[str] = set()
     waiting = list(sources)
     while waiting:
+        names.update(str(one.path) for one in waiting)
         seen.update(_absolute(one.path) for one in waiting)
-        behind = dict.fromkeys(
-            file
-            for source in waiting
-            for _, one in source.imports
-            if not _NOT_RUN & one.labels
-            for file in local.files(source.path, one)
-        )
-        new = [Path(one) for one in behind if os.path.realpath(one) not in seen]
-        waiting = [replace(one, requests=(), declared=False) for one in _each(read, new)]
+        behind: Dict[str, bool] = {}
+        for source in waiting:
+            for _, one in source.imports:
+                if not _NOT_RUN & one.labels:
+                    for name in local.files(source.path, one):
+                        behind[name] = source.development and behind.get(name, True)
+        others = [one for one in behind if one not in names]
+        new = [Path(one) for one in others if os.path.realpath(one) not in seen]
+        waiting = [
+            replace(one, requests=(), declared=False, development=behind[str(one.path)])
+            for one in _each(read, new)
+        ]
         sources += waiting
     skipped += [one for source in sources for one in source.skipped]
     return Scan(tuple(sources), local, tuple(skipped))
@@ -168,7 +200,8 @@ def read_source(
         data = _read(path) if data is None else _limited(data)
         if path.suffix == _NOTEBOOK or (path == STDIN and data.lstrip()[:1] == b"{"):
             return _read_notebook(path, file, data, host, toplevel, function)
-        imports, has_function = _imports(data, host, toplevel, function, whole)
+        cython = path.suffix == _CYTHON
+        imports, has_function = _imports(data, host, toplevel, function, whole, cython)
         requests, python, declared = _block(data, file)
     except UnparsableError as error:
         return Source(file, path, skipped=(Skipped(file, str(error)),), read=False)
@@ -193,12 +226,24 @@ def shown(path: Path) -> str:
 
 
 def _imports(
-    data: bytes, host: Host, toplevel: bool, function: Optional[str], whole: bool
+    data: bytes,
+    host: Host,
+    toplevel: bool,
+    function: Optional[str],
+    whole: bool,
+    cython: bool = False,
 ) -> Tuple[Tuple[Import, ...], bool]:
     if function is not None:
+        if cython:
+            return (), False
         used = imports_of_function(data, function, host)
         return used or (), used is not None
-    imports = imports_of(data, host, whole=whole)
+    if cython:
+        from .cython_source import imports_of_cython  # Few have any.
+
+        imports = imports_of_cython(data)
+    else:
+        imports = imports_of(data, host, whole=whole)
     return tuple(one for one in imports if one.runs_on_import or not toplevel), False
 
 
@@ -284,8 +329,13 @@ def _require_function(function: str, sources: Iterable[Source]) -> None:
         )
 
 
-def _python_files(directory: Path) -> Iterator[Path]:
-    """The sources below a directory; not those of a venv, nor what is hidden."""
+def _python_files(directory: Path) -> Iterator[Tuple[Path, bool]]:
+    """The sources below a directory, and whether each is only there for development.
+
+    Not those of a venv, nor what is hidden.
+    """
+    is_project = any((directory / one).is_file() for one in _PROJECT_FILES)
+    in_src = is_project and (directory / "src").is_dir() and _has_python(directory / "src")
     for folder, folders, names in os.walk(directory):
         folders[:] = sorted(
             one
@@ -294,9 +344,22 @@ def _python_files(directory: Path) -> Iterator[Path]:
             and one not in ("__pycache__", "node_modules", "site-packages")
             and not os.path.exists(os.path.join(folder, one, "pyvenv.cfg"))
         )
+        parts = Path(folder).relative_to(directory).parts
+        beside = (
+            any(part in _TESTS for part in parts)
+            or (is_project and bool(parts) and parts[0] in _NOT_PACKAGED)
+            or (in_src and parts[:1] != ("src",))
+        )
         for name in sorted(names):
-            if name.endswith((*_SOURCES, _NOTEBOOK)) and not name.startswith("."):
-                yield Path(folder, name)
+            if name.endswith((*_SOURCES, _CYTHON, _NOTEBOOK)) and not name.startswith("."):
+                stem = name.partition(".")[0]
+                alone = stem == "conftest" or stem.startswith("test_")
+                alone = alone or (is_project and not parts and stem in _NOT_PACKAGED_MODULES)
+                yield Path(folder, name), beside or alone
+
+
+def _has_python(directory: Path) -> bool:
+    return next(directory.glob("**/*.py"), None) is not None
 
 
 def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
@@ -339,8 +402,12 @@ class _Folder:
     has_python: bool
 
 
+#: By the module, the name and the level of an import.
+_Found = Dict[Tuple[str, Optional[str], int], Optional[Local]]
 _NO_FOLDER = _Folder(frozenset(), frozenset(), False)
 _INIT = "__init__.py"
+#: What declares a namespace has nothing else in it.
+_SHORT = 2000
 
 
 class LocalModules:
@@ -351,8 +418,10 @@ class LocalModules:
         self._scripts = scripts
         self._folders: Dict[str, _Folder] = {}
         self._tops: Dict[str, str] = {}
-        self._searched: Dict[Path, Tuple[Tuple[str, ...], Dict[str, Optional[Local]]]] = {}
-        self._found: Dict[Tuple[str, ...], Dict[str, Optional[Local]]] = {}
+        self._names: Dict[str, str] = {}
+        self._shared: Dict[str, bool] = {}
+        self._searched: Dict[Path, Tuple[Tuple[str, ...], _Found]] = {}
+        self._found: Dict[Tuple[str, ...], _Found] = {}
 
     def find(self, importer: Path, one: Import) -> Optional[Local]:
         """What an import of a file leads to; None where nothing local has that name."""
@@ -360,10 +429,9 @@ class LocalModules:
             search = self._search(importer)
             self._searched[importer] = search, self._found.setdefault(search, {})
         search, found = self._searched[importer]
-        parts = [part for part in (one.module, one.name) if part and part != "*"]
-        key = "." * one.level + ".".join(parts)
+        key = one[:3]
         if key not in found:
-            module = ".".join(parts)
+            module = ".".join(part for part in (one.module, one.name) if part and part != "*")
             found[key] = (
                 self._relative(search[0], one.level, module, bool(one.module))
                 if one.level
@@ -402,6 +470,13 @@ class LocalModules:
             self._tops[folder] = top
         return self._tops[folder]
 
+    def _name(self, folder: str) -> str:
+        """The name of the outermost package that a directory is in."""
+        if folder not in self._names:
+            top = self._top(folder)
+            self._names[folder] = os.path.relpath(folder or ".", top or ".").split(os.sep)[0]
+        return self._names[folder]
+
     def _relative(self, base: str, level: int, module: str, has_module: bool) -> Optional[Local]:
         for _ in range(min(level, 100) - 1):
             base = _parent(base)
@@ -409,8 +484,7 @@ class LocalModules:
         here = (os.path.join(base, _INIT),) if _INIT in self._in(base).names else ()
         if found is None and (has_module or not here):
             return None
-        top = self._top(base)
-        name = os.path.relpath(base or ".", top or ".").split(os.sep)[0]
+        name = self._name(base)
         if not name.isidentifier():
             name = found.name if found is not None else (module or ".")
         return Local(name, (*here, *(found.files if found is not None else ())))
@@ -420,12 +494,15 @@ class LocalModules:
         folder = root
         files: List[str] = []
         namespace = False
+        shared = True
         for number, part in enumerate(parts):
             here = self._in(folder)
-            path = os.path.join(folder, part)
+            path = f"{folder}/{part}" if folder else part
             inner = self._in(path) if part in here.names else _NO_FOLDER
             if _INIT in inner.names:
-                files.append(os.path.join(path, _INIT))
+                files.append(f"{path}/{_INIT}")
+                shared = shared and self._is_shared(path)
+                namespace = namespace or (number == 0 and shared)
             elif f"{part}.py" in here.names:
                 return Local(parts[0], (*files, f"{path}.py"), namespace)
             elif part in here.compiled:
@@ -433,10 +510,21 @@ class LocalModules:
             elif inner.has_python or (inner.names and number + 1 < len(parts)):
                 namespace = namespace or number == 0
             else:
-                # What is no module is a name within one, unless nothing was found at all.
-                return Local(parts[0], tuple(files), namespace) if files else None
+                # What is no module is a name within one, unless others may have that module.
+                return Local(parts[0], tuple(files), namespace) if files and not shared else None
             folder = path
         return Local(parts[0], tuple(files), namespace)
+
+    def _is_shared(self, package: str) -> bool:
+        """Whether a package says, in the older way, that other projects have modules in it too."""
+        if package not in self._shared:
+            try:
+                with open(os.path.join(package, _INIT), "rb") as file:
+                    text = file.read(_SHORT)
+            except OSError:
+                text = b""
+            self._shared[package] = b"extend_path" in text or b"declare_namespace" in text
+        return self._shared[package]
 
     def _in(self, folder: str) -> _Folder:
         if folder not in self._folders:

@@ -4,63 +4,139 @@
 """Shorten a Python source to what can hold an import, for a parser to read. Pure.
 
 Parsing is nearly all that analysis costs, and most of a file has no import in it. A function or
-class at the top level without the word is left out, with all up to the next one. What remains has
-its lines where they were and means the same: a statement that begins with ``def`` or ``class`` in
-the first column, outside of strings, begins anew at the top level.
+class without the word is left out, with all up to the next one that is indented as it or less, and
+so is what follows an import, up to the next. What remains has its lines where they were and means
+the same: ``def``, ``class`` and ``import`` are in no expression, so a line that begins with one,
+outside of strings, begins a statement.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import Iterator
+from typing import Iterator, List, Pattern, Tuple
 
-_WORD = b"import"
-#: Strings and comments, to pass over them, and before which line a top-level definition begins.
-#: Each begins with a plain character, by which the search leaps from one to the next.
-_LEXEME = re.compile(
+#: The statement, and the functions; no words that only begin so, as are in many comments.
+_WORD = re.compile(rb"import(?![A-Za-z0-9])")
+#: Strings and comments, to pass over them. Each begins with a plain character, by which the search
+#: leaps from one to the next.
+LEXEME = (
     rb"""\#[^\n]*"""
     rb"""|\"\"\"[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"\"\""""
     rb"""|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"""
     rb"""|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'"""
-    rb"""|\n(?=(?:async )?def |class )""",
-    re.DOTALL,
 )
-#: What only Python 2 allows: such a file is parsed as a whole, so that the error is found.
-_PYTHON_2 = re.compile(
-    rb"\n[ \t]*(?:print[ \t]+[^\s=(.,:\[)]|exec[ \t]+[\"'\w]"
-    rb"|(?:raise|except)[ \t]+[\w.]+[ \t]*,)"
+#: And after them, before which line a definition or an import at the top level begins.
+_TOP = re.compile(LEXEME + rb"|\n(?=(?:async )?def |class |import |from )", re.DOTALL)
+#: The same for an indented one, which takes longer to find.
+_INDENTED = re.compile(LEXEME + rb"|\n +(?=(?:async )?def |class |import |from )", re.DOTALL)
+#: An import that is all of its line or lines.
+_IMPORT = re.compile(
+    rb" *(?:import [\w., ]+|from [\w.]+ import (?:[\w., ]+|\([\w.,\s]*\)))[ \r]*(?=\n)"
 )
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 #: In these a quote is a quote, wherever it stands.
 _PLAIN = (b"utf-8", b"utf8", b"ascii", b"us-ascii", b"latin-1", b"iso-8859-1", b"iso-8859-15")
+_DEFINITIONS = (b"def ", b"class ", b"async def ")
 _LEFT_OUT = b"def _():0"
 
 
 def may_import(source: bytes) -> bool:
     """Whether a source can import anything at all."""
-    return _WORD in source
+    return bool(_WORD.search(source))
 
 
 def skeleton(source: bytes) -> bytes:
-    """The source without the definitions at its top level that cannot import."""
-    if not _is_plain(source) or _PYTHON_2.search(source):
+    """The source without the functions and classes that cannot import, nor what is between."""
+    if not _is_plain(source):
         return source
+    # What such a call imports may be the value of a name at the top level.
+    calls = b"import_module" in source or b"__import__" in source
     pieces = []
     start = 0
-    for end in (*_definitions(source), len(source)):
-        piece = source[start:end]
-        if _WORD not in piece:
+    for end in (*_statements(source), len(source)):
+        statement = None if calls else _IMPORT.match(source, start, end)
+        if not _WORD.search(source, start, end):
             # A decorator may stand before it, which needs a definition.
-            piece = (_LEFT_OUT if start else b"") + b"\n" * piece.count(b"\n")
-        pieces.append(piece)
+            pieces.append(_LEFT_OUT if start else b"")
+            pieces.append(b"\n" * source.count(b"\n", start, end))
+        elif statement is not None and not _WORD.search(source, statement.end(), end):
+            pieces.append(statement[0])
+            pieces.append(b"\n" * source.count(b"\n", statement.end(), end))
+        elif start and source.startswith(_DEFINITIONS, start):
+            pieces.extend(_pruned(source[start:end]))
+        else:
+            pieces.append(source[start:end])
         start = end
     return b"".join(pieces)
 
 
-def _definitions(source: bytes) -> Iterator[int]:
-    for match in _LEXEME.finditer(source):
+def _statements(source: bytes) -> Iterator[int]:
+    for match in _TOP.finditer(source):
         if source[match.start()] == 0x0A:
             yield match.end()
+
+
+def _pruned(source: bytes) -> Iterator[bytes]:
+    """The pieces of a definition at the top level without what in it cannot import.
+
+    These are other definitions, and what follows the last import of a function.
+    """
+    lines = [] if b"\t" in source else list(_indented(source))
+    start = 0
+    around = [(0, 0)]
+    for number, (begin, indent) in enumerate(lines):
+        if begin < start:
+            continue  # It is in what is left out.
+        while indent <= around[-1][1] and len(around) > 1:
+            around.pop()
+        statement = _IMPORT.match(source, begin)
+        first, outer = around[-1]
+        if statement is None:
+            around.append((begin, indent))
+            end = _end(source, lines, number, indent)
+            if _WORD.search(source, begin, end) or _dedented(indent).search(source, begin, end):
+                continue
+            left = b" " * indent + _LEFT_OUT
+        else:
+            # Nothing but the function is around it, so that nothing follows on which it depends.
+            begin = statement.end()
+            end = _end(source, lines, number, outer)
+            if (
+                _WORD.search(source, begin, end)
+                or _dedented(indent).search(source, first, begin)
+                or _dedented(outer).search(source, first, end)
+            ):
+                continue
+            left = b""
+        yield source[start:begin]
+        yield left + b"\n" * source.count(b"\n", begin, end)
+        start = end
+    yield source[start:]
+
+
+def _indented(source: bytes) -> Iterator[Tuple[int, int]]:
+    """Where the lines of indented definitions and imports begin, and how far they are indented."""
+    for match in _INDENTED.finditer(source):
+        if source[match.start()] == 0x0A:
+            yield match.start() + 1, match.end() - match.start() - 1
+
+
+def _end(source: bytes, lines: List[Tuple[int, int]], number: int, indent: int) -> int:
+    """Where the next definition begins that is indented as far, or less."""
+    for begin, other in lines[number + 1 :]:
+        if other <= indent and _IMPORT.match(source, begin) is None:
+            return begin
+    return len(source)
+
+
+@functools.lru_cache(maxsize=100)
+def _dedented(indent: int) -> Pattern[bytes]:
+    """A line that is indented less: perhaps it belongs to what begins further out.
+
+    The end of a head in brackets does not.
+    """
+    return re.compile(rb"\n(?! {%d}|[ \r]*(?:\n|\Z)| *\)[^\n]*:[ \r]*\n)" % indent)
 
 
 def _is_plain(source: bytes) -> bool:

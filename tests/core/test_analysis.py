@@ -147,6 +147,121 @@ def test_a_directory(tmp_path: Path) -> None:
     )
 
 
+def write(directory: Path, files: Dict[str, str]) -> Path:
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory
+
+
+FLAT = {
+    "own/__init__.py": "import needed\n",
+    "own/tests/a.py": "import testing\nimport own\n",
+    "own/test_own.py": "import testing\n",
+    "docs/conf.py": "import docs_theme\n",
+    "noxfile.py": "import building\nimport own\n",
+    "manage.py": "import managing\n",
+}
+BEHIND = {"own/__init__.py": "", "own/a.py": "import needed\n", "tests/b.py": "import own.a\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({**FLAT, "pyproject.toml": ""}, ("managing", "needed")),
+        (FLAT, ("building", "docs-theme", "managing", "needed")),
+        ({"setup.cfg": "", "src/own/a.py": "import needed\n", "b.py": "import c\n"}, ("needed",)),
+        (BEHIND, ("needed",)),
+    ],
+    ids=["project", "scripts", "src", "behind"],
+)
+def test_what_is_for_development_is_not_wanted(
+    tmp_path: Path, files: Dict[str, str], wanted: Tuple[str, ...]
+) -> None:
+    analysis = analyze(Wish((write(tmp_path, files),)), Installed())
+    assert requirements(analysis) == wanted
+    labels = {
+        one.labels for found in analysis.found if not found.wanted for one in found.sightings
+    }
+    assert labels <= {("development",), ("required",)}
+
+
+def test_tests_that_are_named_are_wanted(tmp_path: Path) -> None:
+    write(tmp_path, {**FLAT, "pyproject.toml": ""})
+    paths = (tmp_path, tmp_path / "own" / "tests", tmp_path / "noxfile.py")
+    found = requirements(analyze(Wish(paths), Installed()))
+    assert found == ("building", "managing", "needed", "testing")
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("try:\n    import yaml\nexcept ImportError:\n    yaml = None\n", ("pyyaml",)),
+        ("try:\n    import absent\nexcept ImportError:\n    import yaml\n", ("pyyaml",)),
+        ("try:\n    import numpy\nexcept ImportError:\n    import yaml\n", ("numpy==2.1.3",)),
+        ("try:\n    import json\nexcept ImportError:\n    import yaml\n", ()),
+        ("try:\n    import a\nexcept ImportError:\n    import b\n", ()),
+    ],
+)
+def test_what_is_optional_is_wanted_where_it_is_used(
+    tmp_path: Path, source: str, wanted: Tuple[str, ...]
+) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(source)
+    assert requirements(analyze(Wish((script,)), installed())) == wanted
+
+
+@pytest.mark.parametrize("said", ["extend_path(__path__, __name__)", "declare_namespace('a')"])
+def test_an_older_namespace_is_shared(tmp_path: Path, said: str) -> None:
+    write(
+        tmp_path,
+        {
+            "azure/__init__.py": f"{said}\n",
+            "azure/own/__init__.py": "from azure.core import x\nfrom azure.own import y\n",
+        },
+    )
+    found = analyze(Wish((tmp_path,)), Installed()).found
+    assert {one.name: one.project for one in found if one.project} == {"azure.core": "azure-core"}
+
+
+def test_cython(tmp_path: Path) -> None:
+    write(tmp_path, {"a.pyx": "import numpy\ncimport libc\n", "b.py": "import a\n"})
+    analysis = analyze(Wish((tmp_path,)), Installed())
+    assert (requirements(analysis), analysis.files) == (("numpy",), 2)
+
+
+def test_links_that_lead_nowhere_or_back(tmp_path: Path) -> None:
+    (tmp_path / "circle.py").symlink_to("circle.py")
+    (tmp_path / "lost.py").symlink_to("nowhere")
+    (tmp_path / "again").symlink_to(".")
+    (tmp_path / "a.py").write_text("import numpy\n")
+    analysis = analyze(Wish((tmp_path,)), Installed())
+    reasons = sorted(one.reason for one in analysis.skipped)
+    assert (requirements(analysis), reasons) == (
+        ("numpy",),
+        [
+            "cannot be read (No such file or directory)",
+            "cannot be read (Too many levels of symbolic links)",
+        ],
+    )
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.py"
+    huge.write_bytes(b"import numpy\n")
+    os.truncate(huge, 100_000_000)
+    [skipped] = analyze(Wish((huge,)), Installed()).skipped
+    assert skipped.reason == "is larger than 8 MiB"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.touch(mode=0)
+    [skipped] = analyze(Wish((script,)), Installed()).skipped
+    assert skipped.reason == "cannot be read (Permission denied)"
+
+
 def test_many_files_are_as_few(tmp_path: Path) -> None:
     for number in range(220):
         (tmp_path / f"m{number}.py").write_text(f"import a{number % 7}\nimport m{number // 2}\n")

@@ -27,7 +27,10 @@ PIECES = st.lists(
             "    pass\n", '"""\n', "'''\n", "x = '\"\"\"'\n", "# it's\n", "try:\n",
             "except ImportError:\n", "@m\n", "async def n(): import o\n", "y = (1,\n", ")\n",
             "if x:\n", "else:\n", "z = 1 \\\n", "\r\n", "\t", "print 'x'\n", "f'{q}'\n", "pass\n",
-            "__import__('r')\n", "import_module(s)\n", "\n",
+            "__import__('r')\n", "import_module(s)\n", "\n", "    def t(self):\n",
+            "        import u\n", "        from v import (w,\n", "    x)\n", "    ) -> y:\n",
+            "    if z:\n", "        return\n", "    class aa:\n", "s = 'bb'\n",
+            "from cc import dd; ee\n",
         ]
     ),
     max_size=14,
@@ -82,6 +85,37 @@ def test_skeletons_of_the_standard_library(path: Path) -> None:
     assert imports_of(source, HOST) == imports_of(source, HOST, whole=True)
 
 
-def test_what_is_left_out_keeps_its_lines() -> None:
-    source = b"import a\n@b\ndef c():\n    pass\n\ndef d():\n    import e\n"
-    assert skeleton(source) == b"import a\n@b\ndef _():0\n\n\ndef d():\n    import e\n"
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        (
+            b"import a\n@b\ndef c():\n    pass\n\ndef d():\n    import e\n",
+            b"import a\n\ndef _():0\n\n\ndef d():\n    import e\n",
+        ),
+        (
+            b"\nclass a:\n    def b():\n        e\n    def c():\n        import d\n        d()\n",
+            b"\nclass a:\n    def _():0\n\n    def c():\n        import d\n\n",
+        ),
+        (
+            b"\ndef a(\n) -> c:\n    from d import (\n        e\n    )\n    return e\nf = 1\n",
+            b"\ndef a(\n) -> c:\n    from d import (\n        e\n    )\n\n\n",
+        ),
+    ],
+    ids=["at the top level", "in a class", "behind an import"],
+)
+def test_what_is_left_out_keeps_its_lines(source: bytes, left: bytes) -> None:
+    assert skeleton(source) == left
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"def a():\n    try:\n        import b\n    except ImportError:\n        b = 1\n",
+        b"class a:\n    def b(self): pass\nif c:\n    def d(): import e\n",
+        b"def a():\n    import b; c()\n",
+        b'def a():\n    """\n    import b\n    """\n    import c\n',
+        b"import_module(a)\nimport b\na = 'c'\n",
+    ],
+)
+def test_what_an_import_depends_on_is_not_left_out(source: bytes) -> None:
+    assert skeleton(source) == source

@@ -49,6 +49,31 @@ def test_sync_and_check(new_environment: NewEnvironment) -> None:
         assert '-    "tiny==0.9",\n+    "tiny==1.0",\n' in pyvarium("sync", "--diff")
 
 
+def test_analyze(new_environment: NewEnvironment, tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("import os, tiny, absent\n")
+    with new_environment(tiny="1.0") as environment:
+        spec = f"libelf@{environment.concrete_roots()[0].version}"
+        assert pyvarium("analyze", "--format", "requirements", str(script)) == (
+            "absent\ntiny==1.0\n"
+        )
+        found = json.loads(pyvarium("analyze", "--json", str(script)))["imports"]
+        assert [(one["import"], one["origin"], one["spec"]) for one in found] == [
+            ("absent", "index", None),
+            ("tiny", "spack", spec),
+            ("os", "stdlib", None),
+        ]
+        poncho = json.loads(pyvarium("analyze", "--format", "poncho", str(script)))
+        assert (poncho["conda"]["dependencies"][1], poncho["spack"]) == (
+            {"pip": ["absent", "tiny==1.0"]},
+            [spec],
+        )
+        assert pyvarium("analyze", "-o", str(tmp_path / "o"), str(script)) == (
+            f"{tmp_path / 'o'}: written\n"
+        )
+        assert "No such file" in pyvarium("analyze", str(tmp_path / "none.py"), code=1)
+
+
 def test_status(new_environment: NewEnvironment) -> None:
     with new_environment(tiny="1.0") as environment:
         spec = environment.concrete_roots()[0]
