@@ -127,7 +127,7 @@ def _write(
     """Write a pack into an open file and return its id, which is known at the end."""
     blank = "0" * 64
     if form is Format.SQUASHFS:
-        sink = compression.squashfs(path, workers)
+        sink = compression.squashfs(path, workers, TIME)
         header = None
     else:
         header = pack_manifest.zstd_header if form is Format.ZSTD else pack_manifest.gzip_header
@@ -166,7 +166,7 @@ def _write_members(
     """Write all members, those that tell of others last; returns the id."""
     entries: Dict[str, Entry] = {}
     changed: Dict[str, Tuple[int, str]] = {}
-    for name in sorted(content.directories):
+    for name in sorted({*content.directories, os.path.dirname(pack_manifest.ID)}):
         entries[name] = ("d",)
         sink.write(_header(name, tarfile.DIRTYPE, 0o755))
     for name in sorted(content.links):

