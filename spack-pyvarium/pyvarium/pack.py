@@ -367,7 +367,10 @@ def _python_trees(python: Python) -> Iterator[Tree]:
         return os.path.normpath(f"python/{os.path.relpath(path, python.prefix)}")
 
     def takes(name: str) -> bool:
-        return name not in ("site-packages", "dist-packages")
+        top, _, below = name.partition("/")
+        if top == "test" and below:  # Python's own test suite, that few distributors bring.
+            return below.partition("/")[0] in ("__init__.py", "support")
+        return top not in ("site-packages", "dist-packages")
 
     yield Tree(python.prefix / "bin", "python/bin", lambda name: bool(programs.fullmatch(name)))
     for path in dict.fromkeys((python.stdlib, python.platstdlib)):

@@ -44,6 +44,7 @@ class Origin:
         self.write(self.python / "bin/python3.11", ELF, executable=True)
         self.write(self.python / "lib/python3.11/os.py", "")
         self.write(self.python / "lib/python3.11/site-packages/README", "")
+        self.write(self.python / "lib/python3.11/test/support/__init__.py", "")
         self.write(self.python / "lib/python3.11/test/test_os.py", "")
         self.write(self.python / "include/python3.11/Python.h", "")
         self.view = self.site.view
@@ -107,7 +108,7 @@ def test_what_is_in_it(origin: Origin) -> None:
         f"python/{SITE}/_spack_pyvarium.pth",
         f"python/{SITE}/b-2.dist-info/METADATA",
         f"python/{SITE}/b.py",
-        "python/lib/python3.11/test/test_os.py",
+        "python/lib/python3.11/test/support/__init__.py",
         "python/pyvenv.cfg",
     ]
     assert content.links == {
@@ -165,7 +166,10 @@ def test_nothing_here_is_changed(origin: Origin) -> None:
         ),
         (
             {"slim": True},
-            {"python/include/python3.11/Python.h", "python/lib/python3.11/test/test_os.py"},
+            {
+                "python/include/python3.11/Python.h",
+                "python/lib/python3.11/test/support/__init__.py",
+            },
         ),
         ({"exclude": ("no[such",)}, set()),
     ],
