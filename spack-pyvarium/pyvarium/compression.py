@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Deque, Optional, Protocol, Sequence, Union
 
 from .errors import PyvariumError
 
-_ZSTD_LEVEL = 5
+_ZSTD_LEVEL = 3
 #: Matches are looked for in the last 128 MB: as far as programs read it without being told to.
 _ZSTD_WINDOW = 27
 _GZIP_LEVEL = 4
