@@ -58,6 +58,8 @@ def _check(reference: Reference, end: str) -> str:
 
 def _lines(changes: Iterable[Change]) -> Iterator[str]:
     for one in changes:
+        if one.action is Action.REMOVE:
+            continue  # Of what is on this machine.
         if not _VARIABLE.fullmatch(one.name):
             raise PyvariumError(f"{one.name}: is a name that no shell can set; rename it")
         name, value, separator = one.name, _quoted(one.value), shlex.quote(one.separator)

@@ -171,7 +171,7 @@ class Compiler:
         source.write_text(text)
         tags = "--enable-new-dtags" if runpath else "--disable-new-dtags"
         found = [] if rpath is None else [f"-Wl,-rpath,{rpath}", f"-Wl,{tags}"]
-        command = [self._gcc, "-w", "-o", path, source, *options, *needs, *found]
+        command = [self._gcc, "-w", "-pipe", "-o", path, source, *options, *needs, *found]
         # What these need by themselves is not looked for.
         command.append("-Wl,--unresolved-symbols=ignore-in-shared-libs")
         subprocess.run(command, check=True)

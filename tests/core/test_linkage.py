@@ -170,9 +170,7 @@ def test_two_libraries_of_one_name(origin: Origin, top: Path) -> None:
     assert [value_of(top, f"lower/lib/{name}.so") for name in ("one", "two")] == ["1", "2"]
 
 
-@pytest.mark.parametrize(
-    "written", ["$ORIGIN/../own", "${ORIGIN}/../own", "/nowhere:$ORIGIN/../own"]
-)
+@pytest.mark.parametrize("written", ["$ORIGIN/../own", "/nowhere:${ORIGIN}/../own"])
 def test_origin_is_where_the_file_is(written: str, origin: Origin, top: Path) -> None:
     own = origin.library("view/own/liba.so", 3)
     origin.library("view/lib/module.so", 4, needs=[own], rpath=written)

@@ -210,7 +210,7 @@ ENTRIES = st.dictionaries(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(entries=ENTRIES)
 def test_any_trees(entries: Dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
     """It ends; no member is below a link; each link leads to the member that it led to here."""

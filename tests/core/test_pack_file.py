@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyvarium import pack_file, packs
@@ -261,6 +261,7 @@ def test_records_tell_what_is_in_the_pack(tmp_path: Path, content: Content, sour
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1)
 
 
+@settings(max_examples=20)
 @given(
     files=st.dictionaries(
         st.lists(NAMES.filter(lambda one: one not in (".", "..")), min_size=1, max_size=3).map(

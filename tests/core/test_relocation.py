@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Tuple, Union
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyvarium import relocation
@@ -185,6 +185,7 @@ TAILS = st.from_regex(r"(/[a-z.+-]{0,5}){0,3}", fullmatch=True)
 ENDS = st.sampled_from(["", " ", '"', "'", ";", ")", "\n", ":", ","])
 
 
+@settings(max_examples=25)
 @given(parts=st.lists(st.tuples(CONTEXTS, ROOTS, TAILS, ENDS), max_size=8))
 def test_no_path_of_the_origin_is_left(parts: List[Tuple[str, str, str, str]]) -> None:
     text = "".join(" " + "".join(one) for one in parts)

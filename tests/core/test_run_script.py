@@ -124,7 +124,12 @@ def test_shells(shell: List[str], tmp_path: Path) -> None:
     assert environ == {"A": ODD, "B": "* b;c  d *", "PATH": f"{top}/python/bin:/a b:/usr/bin"}
 
 
-def test_nothing_stands_behind_export(tmp_path: Path) -> None:
+def test_what_is_removed_from_lists_is_not_set(tmp_path: Path) -> None:
+    top = written(tmp_path / "p", [Change("A", Action.REMOVE, "a")])
+    assert seen(top, A="a:b") == {"A": "a:b"}
+
+
+def test_nothing_stands_behind_export() -> None:
     text = run_script.render(run_script.NAME, [Change("A", Action.PREPEND, "a")], ["b"], None)
     lines = [one for one in text.decode().splitlines() if one.startswith("export ")]
     assert lines == ["export A", "export PATH"]
