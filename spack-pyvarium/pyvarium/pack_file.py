@@ -19,7 +19,18 @@ import tempfile
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Tuple
+from typing import (
+    BinaryIO,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Sequence,
+    Tuple,
+)
 
 from . import compression, pack_manifest
 from .elf import patched
@@ -28,10 +39,10 @@ from .members import Member
 from .pack_manifest import Bundled, Entry, Origin
 from .relocation import with_record
 
-#: What is read at once of a file.
-_PART = 4 << 20
-#: How many bytes may wait to be written.
-_AHEAD = 32 << 20
+#: What is read at once, of a file or of small ones.
+_PART = 1 << 20
+#: How many of these may wait to be written.
+_AHEAD = 32
 #: The time of what has none: 1980-01-01, as the oldest that zip files have.
 TIME = 315532800
 
@@ -127,7 +138,7 @@ def _write(
     """Write a pack into an open file and return its id, which is known at the end."""
     blank = "0" * 64
     if form is Format.SQUASHFS:
-        sink = compression.squashfs(path, workers)
+        sink = compression.squashfs(path, workers, TIME)
         header = None
     else:
         header = pack_manifest.zstd_header if form is Format.ZSTD else pack_manifest.gzip_header
@@ -166,20 +177,19 @@ def _write_members(
     """Write all members, those that tell of others last; returns the id."""
     entries: Dict[str, Entry] = {}
     changed: Dict[str, Tuple[int, str]] = {}
-    for name in sorted(content.directories):
+    for name in sorted({*content.directories, os.path.dirname(pack_manifest.ID)}):
         entries[name] = ("d",)
         sink.write(_header(name, tarfile.DIRTYPE, 0o755))
     for name in sorted(content.links):
         entries[name] = ("l", content.links[name])
         sink.write(_header(name, tarfile.SYMTYPE, 0o777, target=content.links[name]))
 
-    def put(member: Member, parts: Iterator[bytes]) -> str:
-        sink.write(_header(member.name, tarfile.REGTYPE, member.mode, member.size, member.mtime))
-        digest = _pass_on(sink, parts)
-        if member.size % 512:
-            sink.write(bytes(-member.size % 512))
-        entries[member.name] = ("f", member.size, digest, member.mode)
-        return digest
+    def put(blocks: Iterable[_Block]) -> Iterator[Member]:
+        for block in blocks:
+            sink.write(block.data)
+            for member, digest in zip(block.members, block.digests or [_digest(sink, block)]):
+                entries[member.name] = ("f", member.size, digest, member.mode)
+                yield member
 
     records: List[Member] = []
     others: List[Member] = []
@@ -187,23 +197,22 @@ def _write_members(
         (records if member.name.endswith(".dist-info/RECORD") else others).append(member)
     done = shown = 0
     size = max(content.size, 1)
-    for member, parts in _read(others, workers):
-        digest = put(member, parts)
+    for member in put(_read(others, workers)):
         if member.changed:
-            changed[member.name] = (member.size, digest)
+            changed[member.name] = (member.size, str(entries[member.name][2]))
         done += member.size
         if 4 * done // size > shown:
             shown = 4 * done // size
             report(f"{25 * shown} % of {size / 1e6:.0f} MB packed")
     for member in records:
         data = with_record(member.name, _content(member), changed, content.__contains__)
-        put(replace(member, data=data, size=len(data)), iter([data]))
+        list(put([_block([replace(member, data=data, size=len(data))])]))
     bundled = [replace(one, digest=_digest_here(one, content, entries)) for one in content.bundled]
     manifest = pack_manifest.render(origin, entries, bundled)
     pack_id = pack_manifest.identify(manifest)
     last = ((pack_manifest.MANIFEST, manifest), (pack_manifest.ID, f"{pack_id}\n".encode()))
     for name, data in last:
-        put(Member(name, size=len(data), mtime=TIME, data=data), iter([data]))
+        list(put([_block([Member(name, size=len(data), mtime=TIME, data=data)])]))
     sink.write(bytes(2 * 512))
     return pack_id
 
@@ -214,15 +223,6 @@ def _digest_here(one: Bundled, content: Content, entries: Mapping[str, Entry]) -
     if not member.changed:
         return str(entries[one.path][2])
     return hashlib.sha256(_content(replace(member, patches=()))).hexdigest()
-
-
-def _pass_on(sink: _Counting, parts: Iterator[bytes]) -> str:
-    """Write the parts of a file; returns the digest of all."""
-    sha256 = hashlib.sha256()
-    for part in parts:
-        sink.write(part)
-        sha256.update(part)
-    return sha256.hexdigest()
 
 
 def _order(member: Member) -> Tuple[bool, str, str]:
@@ -239,27 +239,69 @@ def _header(
     return member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
-def _read(members: Iterable[Member], workers: int) -> Iterator[Tuple[Member, Iterator[bytes]]]:
-    """Each member with the parts of its content, read ahead by several threads."""
-    waiting: Deque[Tuple[Member, concurrent.futures.Future[bytes]]] = deque()
-    ahead = 0
+@dataclass(frozen=True)
+class _Block:
+    """A piece of a tar archive: members, and of each its digest.
+
+    A large one stands alone, without its content as yet and so without a digest.
+    """
+
+    members: Sequence[Member]
+    data: bytes
+    digests: Sequence[str] = ()
+
+
+def _block(members: Sequence[Member]) -> _Block:
+    """Read some small files."""
+    parts: List[bytes] = []
+    digests: List[str] = []
+    for member in members:
+        content = _content(member)
+        digests.append(hashlib.sha256(content).hexdigest())
+        parts += [_member_header(member), content, bytes(-member.size % 512)]
+    return _Block(members, b"".join(parts), digests)
+
+
+def _member_header(member: Member) -> bytes:
+    return _header(member.name, tarfile.REGTYPE, member.mode, member.size, member.mtime)
+
+
+def _digest(sink: _Counting, block: _Block) -> str:
+    """Write a large file by parts; returns its digest."""
+    (member,) = block.members
+    sha256 = hashlib.sha256()
+    for part in _parts(member):
+        sink.write(part)
+        sha256.update(part)
+    sink.write(bytes(-member.size % 512))
+    return sha256.hexdigest()
+
+
+def _read(members: Iterable[Member], workers: int) -> Iterator[_Block]:
+    """The members in their order, small ones together and read ahead by several threads."""
+    waiting: Deque[concurrent.futures.Future[_Block]] = deque()
+    together: List[Member] = []
+    size = 0
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for member in members:
-            while waiting and (member.size > _PART or ahead + member.size > _AHEAD):
-                first, future = waiting.popleft()
-                ahead -= first.size
-                yield first, iter([future.result()])
+            if together and size + member.size > _PART:
+                waiting.append(pool.submit(_block, together))
+                together, size = [], 0
+            while waiting and (len(waiting) > _AHEAD or member.size > _PART):
+                yield waiting.popleft().result()
             if member.size > _PART:
-                yield member, _parts(member)
-            else:
-                waiting.append((member, pool.submit(_content, member)))
-                ahead += member.size
-        for first, future in waiting:
-            yield first, iter([future.result()])
+                yield _Block([member], _member_header(member))
+                continue
+            together.append(member)
+            size += member.size
+        if together:
+            waiting.append(pool.submit(_block, together))
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _parts(member: Member) -> Iterator[bytes]:
-    """The content of a large file, by parts."""
+    """The content of a large file."""
     offset = 0
     with _opened(member) as file:
         while offset < member.size:
@@ -267,7 +309,7 @@ def _parts(member: Member) -> Iterator[bytes]:
             if not part:
                 break
             offset += len(part)
-            yield patched(part, member.patches, offset - len(part))
+            yield patched(part, member.patches, offset - len(part)) if member.patches else part
         if offset != member.size or file.read(1):
             raise _moved(member)
 

@@ -5,11 +5,13 @@
 """Measure packing an environment beside conda-pack: pack.py SPACK ENV CONDA_PACK
 
 In turns, medians of --runs. SPACK is a command that knows ``pyvarium``, ENV the directory of an
-environment, CONDA_PACK the program, in whose venv is ``zstandard``. The environment is packed
-once, and a prefix of Conda's shape is made of what is in that: the same files, in one prefix, and
-recorded in ``conda-meta`` as one package, with each path that conda-pack has to replace named,
-so that it need not look for them. Both use two threads. Seconds of processor time are of the
-command and all that it starts; on a machine with other load these alone can be compared.
+environment, CONDA_PACK the program, in whose venv is ``zstandard``. For it two prefixes are made
+of Conda's shape, with the libraries from outside of Spack that the environment needs. One has
+python, view and venv as they are here: what pack is given too. The other has the files that pack
+chose of these, and no more. Both are recorded in ``conda-meta`` as one package, with each path
+that conda-pack has to replace named, so that it need not look for them. The starting of Spack is
+part of pack's time. Seconds of processor time are of the command and all that it starts; on a
+machine with other load these alone can be compared.
 """
 
 from __future__ import annotations
@@ -79,11 +81,11 @@ def main() -> None:
         for _ in range(arguments.runs + 1):
             for row in rows.values():
                 row.measure(root)
-    print(f"{'':24}  {'seconds':>7}  {'cpu':>7}  {'unpack':>7}  {'MB':>7}  {'files':>6}")
+    print(f"{'':32}  {'seconds':>7}  {'cpu':>7}  {'unpack':>7}  {'MB':>7}  {'files':>6}")
     for name, row in rows.items():
         for column in (row.seconds, row.processor, row.unpacking):
             del column[0]  # It warms the caches.
-        print(f"{name:24}  {row}")
+        print(f"{name:32}  {row}")
 
 
 def commands(arguments: argparse.Namespace, root: Path) -> Dict[str, Row]:
@@ -91,26 +93,55 @@ def commands(arguments: argparse.Namespace, root: Path) -> Dict[str, Row]:
     pack = [*spack, "pyvarium", "pack", "-o"]
     first = root / "first.tar.zst"
     subprocess.run([*pack, str(first)], check=True, capture_output=True)
-    prefix = conda_prefix(first, root)
-    conda = [str(arguments.conda_pack.absolute()), "-p", str(prefix), "-j", "2", "--force", "-o"]
+    unpacked = root / "first"
+    unpacked.mkdir()
+    subprocess.run(["tar", "-xf", str(first), "-C", str(unpacked)], check=True)
+    given = prefix_of_environment(arguments.environment, unpacked, root / "given")
+    chosen = prefix_of_pack(unpacked, root / "chosen")
     rows = {}
-    for name, words in {"pack": (), "pack --slim": ("--slim",)}.items():
-        file = root / f"{name.replace(' ', '')}.tar.zst"
-        rows[f"{name} .tar.zst"] = Row([*pack, str(file), *words], file)
-    rows["conda-pack .tar.zst"] = Row([*conda, str(root / "c.tar.zst")], root / "c.tar.zst")
-    rows["pack .tar.gz"] = Row([*pack, str(root / "p.tar.gz")], root / "p.tar.gz")
-    rows["conda-pack .tar.gz"] = Row([*conda, str(root / "c.tar.gz")], root / "c.tar.gz")
+    for ending in (".tar.zst", ".tar.gz"):
+        for name, words in {"pack": (), "pack --slim": ("--slim",)}.items():
+            file = root / f"{name.replace(' ', '')}{ending}"
+            rows[f"{name} {ending}"] = Row([*pack, str(file), *words], file)
+        for name, prefix in {"conda-pack": given, "conda-pack, same files": chosen}.items():
+            file = root / f"{prefix.name}{ending}"
+            conda = [str(arguments.conda_pack.absolute()), "-q", "-p", str(prefix), "-j", "2"]
+            rows[f"{name} {ending}"] = Row([*conda, "--force", "-o", str(file)], file)
     return rows
 
 
-def conda_prefix(pack: Path, root: Path) -> Path:
-    """A prefix with the files of a pack, which conda-pack takes for one of Conda's."""
-    unpacked, prefix = root / "first", root / "prefix"
-    unpacked.mkdir()
-    subprocess.run(["tar", "-xf", str(pack), "-C", str(unpacked)], check=True)
+def prefix_of_pack(unpacked: Path, prefix: Path) -> Path:
+    """A prefix with the files of a pack."""
     for part, below in PARTS.items():
         shutil.copytree(unpacked / part, prefix / below, symlinks=True, dirs_exist_ok=True)
-    shutil.rmtree(unpacked)
+    return recorded(prefix)
+
+
+def prefix_of_environment(environment: Path, unpacked: Path, prefix: Path) -> Path:
+    """A prefix with what an environment consists of, and the libraries of a pack of it."""
+    venv, view = environment / ".venv", environment / ".spack-env" / "view"
+    base = Path(os.path.realpath(venv / "bin" / "python")).parents[1]
+    (prefix / "bin").mkdir(parents=True)
+    for path in base.glob("bin/python*"):
+        shutil.copy2(path, prefix / "bin", follow_symlinks=False)
+    for part in ("lib", "include", "share"):
+        if (base / part).is_dir():
+            ignored = shutil.ignore_patterns("site-packages")
+            shutil.copytree(base / part, prefix / part, symlinks=True, ignore=ignored)
+    ignored = shutil.ignore_patterns("python*", "[aA]ctivate*", "pyvenv.cfg", ".spack*")
+    for part in ("bin", "lib", "share"):
+        if (view / part).is_dir():
+            ignore = ignored if part == "bin" else None
+            shutil.copytree(view / part, prefix / part, ignore=ignore, dirs_exist_ok=True)
+    for part in ("bin", "lib"):
+        ignore = ignored if part == "bin" else shutil.ignore_patterns("_spack*")
+        shutil.copytree(venv / part, prefix / part, ignore=ignore, dirs_exist_ok=True)
+    shutil.copytree(unpacked / "lib", prefix / "lib", dirs_exist_ok=True)
+    return recorded(prefix)
+
+
+def recorded(prefix: Path) -> Path:
+    """Make a prefix one of Conda's, whose scripts name their python."""
     paths = []
     for directory, _, names in sorted(os.walk(prefix)):
         for name in sorted(names):
@@ -123,7 +154,7 @@ def conda_prefix(pack: Path, root: Path) -> Path:
                     path.write_bytes(b"#!%s/bin/python\n" % os.fsencode(prefix) + data)
                     entry.update(file_mode="text", prefix_placeholder=str(prefix))
             paths.append(entry)
-    package = root / "package"  # What a cache of Conda's packages would have.
+    package = prefix.with_suffix(".package")  # What a cache of Conda's packages would have.
     shutil.copytree(prefix, package, symlinks=True, copy_function=os.link)
     (package / "info").mkdir(exist_ok=True)
     (package / "info/paths.json").write_text(json.dumps({"paths": paths, "paths_version": 1}))

@@ -11,6 +11,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import List
 
@@ -67,6 +68,19 @@ def test_nothing_is_something_to_gzip() -> None:
     assert gzip.decompress(gzipped([], 2)) == b""
 
 
+def tar() -> bytes:
+    """A tar archive with one file."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("a")
+        member.size = 10
+        archive.addfile(member, io.BytesIO(DATA[:10]))
+    return file.getvalue()
+
+
+TAR = tar()
+
+
 def zstd_of(path: Path, workers: int) -> bytes:
     with open(path, "wb") as file:
         file.write(pack_manifest.zstd_header("0" * 64, 0))
@@ -102,7 +116,26 @@ def test_no_zstd_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_squashfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(PyvariumError, match=r"^mksquashfs: there is no program of this name; "):
-        compression.squashfs(tmp_path / "a.sqfs", 1)
+        compression.squashfs(tmp_path / "a.sqfs", 1, 0)
+
+
+def test_squashfs_is_the_same_at_any_time(tmp_path: Path) -> None:
+    if shutil.which("mksquashfs") is None:
+        pytest.skip("no mksquashfs here")
+    found = []
+    for workers in (1, 2):
+        path = tmp_path / f"{workers}.sqfs"
+        sink = compression.squashfs(path, workers, workers)
+        sink.write(TAR)
+        sink.close()
+        with path.open("r+b") as file:
+            before = file.read()
+            compression.set_root_time(file, 1)
+            file.seek(0)
+            found.append(file.read())
+        # Nothing else was of another time.
+        assert sum(a != b for a, b in zip(before, found[-1])) == workers - 1
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("size", [0, 10, 1 << 22])

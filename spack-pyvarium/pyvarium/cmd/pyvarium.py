@@ -284,7 +284,11 @@ def _add_pack(commands):
         help="full: all travels (default); reference: only .venv does, view and python are on every"
         " machine at their paths",
     )
-    pack.add_argument("--slim", action="store_true", help="without tests, headers and manuals")
+    pack.add_argument(
+        "--slim",
+        action="store_true",
+        help="without tests, headers and manuals of what is installed",
+    )
     pack.add_argument(
         "--exclude",
         action="append",
