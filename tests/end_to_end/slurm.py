@@ -9,6 +9,7 @@ directory is its own, as a local disk would be. So it needs root; nothing of it 
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -113,6 +114,12 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # What a step runs outlives the daemon of its node.
+        with contextlib.suppress(RuntimeError, OSError, subprocess.TimeoutExpired):
+            self.run("scancel", "--full", "--signal=KILL", "--user", getpass.getuser())
+            deadline = time.monotonic() + 10
+            while self.run("squeue", "--noheader") and time.monotonic() < deadline:
+                time.sleep(0.1)
         for daemon in reversed(self._daemons):
             daemon.terminate()
         for daemon in self._daemons:
