@@ -648,6 +648,8 @@ def _variables(
             elif os.path.isabs(entry) and one.action is not Action.SET:
                 if not os.path.exists(entry) or entry.startswith(_MACHINE):
                     continue
+                if one.name == "PATH" and origins.covers(entry):
+                    continue  # It has nothing but what makes a venv.
                 skipped.append(Skipped(f"{one.name}", f"loses {entry}, which is not in the pack"))
             else:
                 entries.append(entry)

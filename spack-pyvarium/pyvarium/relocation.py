@@ -62,6 +62,11 @@ class Origins:
                     return name
         return None
 
+    def covers(self, path: str) -> bool:
+        """Whether a path is below one of the directories, be there such a member or not."""
+        path = os.path.normpath(path)
+        return any(path == root or path.startswith(f"{root}/") for root, _ in self.roots)
+
     def replaced(self, text: str, render: Callable[[str], str]) -> str:
         """A text with each path that leads to a member as ``render`` writes that."""
 
