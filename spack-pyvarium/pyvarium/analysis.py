@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import gc
 import os
 import re
 import sys
@@ -123,6 +124,16 @@ class Analysis:
 
 def analyze(wish: Wish, installed: Installed, read_stdin: Optional[ReadStdin] = None) -> Analysis:
     """Analyze sources; raises PyvariumError."""
+    collecting = gc.isenabled()
+    gc.disable()  # Syntax trees and places are very many objects without any cycle.
+    try:
+        return _analyze(wish, installed, read_stdin)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _analyze(wish: Wish, installed: Installed, read_stdin: Optional[ReadStdin]) -> Analysis:
     host = _host(installed)
     scanned = scan(
         wish.paths,

@@ -171,7 +171,8 @@ class _Walk:
         self.tree = tree
         self.found: List[Import] = []
         self.importers = {"__import__", "import_module"}
-        self.importers.update(name.decode() for name in _RENAMED.findall(source))
+        if b"import_module" in source:
+            self.importers.update(name.decode() for name in _RENAMED.findall(source))
         self.lines = _lines_with(self.importers, source)
 
     def walk(self, statements: Iterable[ast.AST]) -> List[Import]:

@@ -11,7 +11,6 @@ and what a notebook has pip install are requests.
 from __future__ import annotations
 
 import functools
-import gc
 import os
 import re
 import stat
@@ -364,16 +363,6 @@ def _has_python(directory: Path) -> bool:
 
 def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
     """Read files, on all cores where they are many."""
-    collecting = gc.isenabled()
-    gc.disable()  # Syntax trees are many objects without any cycle.
-    try:
-        return _on_cores(read, paths)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _on_cores(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if len(paths) < _MANY or cores == 1 or sys.platform != "linux":
         return [read(path) for path in paths]

@@ -43,7 +43,12 @@ _LEFT_OUT = b"def _():0"
 
 def may_import(source: bytes) -> bool:
     """Whether a source can import anything at all."""
-    return bool(_WORD.search(source))
+    return _may_import(source, 0, len(source))
+
+
+def _may_import(source: bytes, start: int, end: int) -> bool:
+    at = source.find(b"import", start, end)  # This is quicker.
+    return at >= 0 and bool(_WORD.search(source, at, end))
 
 
 def skeleton(source: bytes) -> bytes:
@@ -52,29 +57,42 @@ def skeleton(source: bytes) -> bytes:
         return source
     # What such a call imports may be the value of a name at the top level.
     calls = b"import_module" in source or b"__import__" in source
-    pieces = []
-    start = 0
+    pieces: List[bytes] = []
+    kept = start = 0
     for end in (*_statements(source), len(source)):
-        statement = None if calls else _IMPORT.match(source, start, end)
-        if not _WORD.search(source, start, end):
+        cut, left = end, b""
+        if not _may_import(source, start, end):
             # A decorator may stand before it, which needs a definition.
-            pieces.append(_LEFT_OUT if start else b"")
-            pieces.append(b"\n" * source.count(b"\n", start, end))
-        elif statement is not None and not _WORD.search(source, statement.end(), end):
-            pieces.append(statement[0])
-            pieces.append(b"\n" * source.count(b"\n", statement.end(), end))
+            cut, left = start, _LEFT_OUT if start else b""
         elif start and source.startswith(_DEFINITIONS, start):
-            pieces.extend(_pruned(source[start:end]))
-        else:
-            pieces.append(source[start:end])
+            pieces += (source[kept:start], *_pruned(source[start:end]))
+            kept = end
+        elif not calls:
+            statement = _IMPORT.match(source, start, end)
+            if statement is not None and not _may_import(source, statement.end(), end):
+                cut = statement.end()
+        if cut < end:
+            pieces += (source[kept:cut], left, b"\n" * source.count(b"\n", cut, end))
+            kept = end
         start = end
-    return b"".join(pieces)
+    return b"".join((*pieces, source[kept:]))
 
 
 def _statements(source: bytes) -> Iterator[int]:
+    """Where definitions and imports at the top level begin, up to the first behind all imports."""
+    last = _last(source)
     for match in _TOP.finditer(source):
         if source[match.start()] == 0x0A:
             yield match.end()
+            if match.end() > last:
+                return
+
+
+def _last(source: bytes) -> int:
+    at = source.rfind(b"import")
+    while at >= 0 and not _WORD.match(source, at):
+        at = source.rfind(b"import", 0, at)
+    return at
 
 
 def _pruned(source: bytes) -> Iterator[bytes]:
@@ -95,7 +113,7 @@ def _pruned(source: bytes) -> Iterator[bytes]:
         if statement is None:
             around.append((begin, indent))
             end = _end(source, lines, number, indent)
-            if _WORD.search(source, begin, end) or _dedented(indent).search(source, begin, end):
+            if _may_import(source, begin, end) or _dedented(indent).search(source, begin, end):
                 continue
             left = b" " * indent + _LEFT_OUT
         else:
@@ -103,7 +121,7 @@ def _pruned(source: bytes) -> Iterator[bytes]:
             begin = statement.end()
             end = _end(source, lines, number, outer)
             if (
-                _WORD.search(source, begin, end)
+                _may_import(source, begin, end)
                 or _dedented(indent).search(source, first, begin)
                 or _dedented(outer).search(source, first, end)
             ):
