@@ -140,8 +140,8 @@ def scan(
         if path != STDIN and path.is_dir():
             below = list(_python_files(path))
             roots += [one for one in (path, path / "src") if one.is_dir()]
-            for file, beside in below:  # What is named by itself is meant.
-                found[file] = beside and found.get(file, True)
+            for inside, beside in below:  # What is named by itself is meant.
+                found[inside] = beside and found.get(inside, True)
             if not below:
                 skipped.append(Skipped(shown(path), "has no Python in it"))
         else:
