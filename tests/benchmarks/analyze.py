@@ -297,7 +297,9 @@ def score(
 ) -> Scores:
     scores: Scores = {}
     for name in tools.by_name:
+        begun = time.monotonic()
         answers = tools.answers(name, [one.directory for one in samples])
+        print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         for sample, found in zip(samples, answers):
             by_import = name in ("fawltydeps", "deptry")
             projects = {one for text in found for one in as_projects(text, mapping, by_import)}
