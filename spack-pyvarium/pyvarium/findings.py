@@ -77,9 +77,10 @@ def _title(one: Found) -> str:
 
 
 def _places(sightings: Sequence[Sighting]) -> str:
+    first = sorted(sightings, key=lambda one: not one.wanted)[:_PLACES]
     shown = [
         f"{one.place}" + ("" if one.labels == ("required",) else f" ({', '.join(one.labels)})")
-        for one in sightings[:_PLACES]
+        for one in first
     ]
     more = len(sightings) - _PLACES
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
@@ -114,6 +115,7 @@ def _found_as_json(one: Found) -> Dict[str, Any]:
     return {
         "guessed": one.guessed,
         "import": one.name,
+        "needed-to": [role.value for role in one.needed_to],
         "origin": one.origin.value,
         "project": one.project,
         "seen": [

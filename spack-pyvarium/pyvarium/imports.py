@@ -45,15 +45,14 @@ class Label(str, enum.Enum):
     DYNAMIC = "dynamic"  # By a call.
     MAIN = "main"  # When the file is run, not when it is imported.
     ELSEWHERE = "elsewhere"  # For another version of Python, or another platform.
-    DEVELOPMENT = "development"  # In the tests, the documentation or the build of a project.
 
 
 Labels = FrozenSet[Label]
 NONE: Labels = frozenset()
-#: Without any of these labels an import is wanted: what is analyzed needs it here.
-DISPENSABLE = frozenset(
-    (Label.OPTIONAL, Label.FALLBACK, Label.TYPING, Label.ELSEWHERE, Label.DEVELOPMENT)
-)
+#: A file goes on without what has one of these labels.
+TRIED = frozenset((Label.OPTIONAL, Label.FALLBACK))
+#: Without any of these labels an import is needed where it stands.
+DISPENSABLE = TRIED | {Label.TYPING, Label.ELSEWHERE}
 #: With any of these labels nothing happens when the file is imported.
 _LATER = frozenset((Label.LAZY, Label.TYPING, Label.MAIN, Label.ELSEWHERE))
 

@@ -22,8 +22,8 @@ from typing import (
     Dict,
     FrozenSet,
     Iterable,
-    Iterator,
     List,
+    Mapping,
     Optional,
     Sequence,
     Set,
@@ -32,13 +32,17 @@ from typing import (
 
 from .errors import PyvariumError
 from .imports import (
+    NONE,
+    TRIED,
     Host,
     Import,
     Label,
+    Labels,
     UnparsableError,
     imports_of,
     imports_of_function,
 )
+from .layout import Place, Role, python_files
 from .model import Skipped
 from .notebook import parse_notebook
 
@@ -50,26 +54,9 @@ _MANY = 200
 
 #: What only these would run is not followed.
 _NOT_RUN = frozenset((Label.TYPING, Label.ELSEWHERE))
-#: A directory that has one of these is a project: what is installed of it is what it needs.
-_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-#: Directories of tests, wherever they are.
-_TESTS = frozenset(("test", "tests"))
-#: What at the top of a project is in no package, by the names that setuptools leaves out of a flat
-#: layout (``FlatLayoutPackageFinder`` and ``FlatLayoutModuleFinder``), but for ``manage.py``.
-_NOT_PACKAGED = frozenset(
-    """
-    benchmark benchmarks bin build changelog ci debian doc docs documentation example examples
-    exercise exercises htmlcov manpages news newsfragments python scripts test tests tools
-    unit_test unit_tests util utils
-    """.split()
-)
-_NOT_PACKAGED_MODULES = frozenset(
-    """
-    benchmark benchmarks build conanfile conftest dodo example examples exercise exercises fabfile
-    noxfile pavement setup tasks test tests toxfile versioneer
-    """.split()
-)
-_SOURCES = (".py", ".pyw")
+#: The highest of the ranks of labels.
+_NEVER = 4
+_RANKS = list(Role).index
 _CYTHON = ".pyx"
 _NOTEBOOK = ".ipynb"
 _COMPILED = (".so", ".pyd", ".pyx")
@@ -98,8 +85,11 @@ class Source:
     skipped: Tuple[Skipped, ...] = ()
     read: bool = True
     function: bool = False
-    development: bool = False
-    """Whether it is only there to test, document or build a project."""
+    role: Role = Role.RUN
+    distributed: bool = False
+    """Whether it is of what a project brings to its users."""
+    reached: Labels = NONE
+    """On what it depends that the file is imported at all."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +124,14 @@ def scan(
     """Read what is named, and the local modules that it imports; raises PyvariumError."""
     skipped: List[Skipped] = []
     named: List[Path] = []
-    found: Dict[Path, bool] = {}
+    found: Dict[Path, Place] = {}
     roots: List[Path] = []
     for path in paths:
         if path != STDIN and path.is_dir():
-            below = list(_python_files(path))
+            below = list(python_files(path))
             roots += [one for one in (path, path / "src") if one.is_dir()]
-            for inside, beside in below:  # What is named by itself is meant.
-                found[inside] = beside and found.get(inside, True)
+            for place in below:  # What is named by itself is meant.
+                found[place.path] = min(place, found.get(place.path, place), key=_order)
             if not below:
                 skipped.append(Skipped(shown(path), "has no Python in it"))
         else:
@@ -156,32 +146,101 @@ def scan(
     several = functools.partial(read, function=function)
     below_any = [one for one in found if one not in set(named)]
     sources += [
-        replace(source, development=True) if found[source.path] else source
-        for source in _each(several, below_any)
+        replace(one, role=found[one.path].role, distributed=found[one.path].distributed)
+        for one in _each(several, below_any)
     ]
     if function is not None:
         _require_function(function, sources)
+    ways: Dict[str, Dict[str, Labels]] = {}
     names: Set[str] = set()
     seen: Set[str] = set()
     waiting = list(sources)
     while waiting:
         names.update(str(one.path) for one in waiting)
         seen.update(_absolute(one.path) for one in waiting)
-        behind: Dict[str, bool] = {}
+        behind: Dict[str, Role] = {}
         for source in waiting:
+            way = ways.setdefault(str(source.path), {})
             for _, one in source.imports:
-                if not _NOT_RUN & one.labels:
-                    for name in local.files(source.path, one):
-                        behind[name] = source.development and behind.get(name, True)
+                for name in local.files(source.path, one):
+                    known = way.get(name)
+                    if known is None or _rank(one.labels) < _rank(known):
+                        way[name] = one.labels
+                    if not _NOT_RUN & one.labels:
+                        behind[name] = min(source.role, behind.get(name, source.role), key=_RANKS)
         others = [one for one in behind if one not in names]
         new = [Path(one) for one in others if os.path.realpath(one) not in seen]
         waiting = [
-            replace(one, requests=(), declared=False, development=behind[str(one.path)])
+            replace(one, requests=(), declared=False, role=behind[str(one.path)])
             for one in _each(read, new)
         ]
         sources += waiting
+    sources = _with_ways(sources, ways)
     skipped += [one for source in sources for one in source.skipped]
     return Scan(tuple(sources), local, tuple(skipped))
+
+
+def _order(place: Place) -> int:
+    return _RANKS(place.role)
+
+
+def _rank(labels: Labels) -> int:
+    """How likely it is that what has such labels is not run."""
+    if labels & _NOT_RUN:
+        return _NEVER
+    return 2 * bool(labels & TRIED) + (Label.LAZY in labels)
+
+
+def _with_ways(
+    sources: Sequence[Source], ways: Mapping[str, Mapping[str, Labels]]
+) -> List[Source]:
+    """The sources with what each depends on by the way to it that depends on least.
+
+    The ways begin at what is named or, in a directory, at the packages and at what nothing else
+    in it imports. A copy of another project that none leads to is not used.
+    """
+    by_name = {str(one.path): one for one in sources if one.role in (Role.RUN, Role.VENDORED)}
+    own = {name for name, one in by_name.items() if one.role is Role.RUN}
+    imported = {name for one in own for name in ways[one] if name != one}
+    starts = [one for one in own if one not in imported or _is_start(one)]
+    reached: Dict[str, Labels] = {}
+    waiting: List[List[Tuple[str, Labels]]] = [[] for _ in range(_NEVER + 1)]
+    waiting[0] += ((one, NONE) for one in sorted(starts))
+    for rank, here in enumerate(waiting):
+        for name, labels in here:
+            if name in reached or name not in by_name:
+                continue
+            reached[name] = labels
+            for other, more in (*ways[name].items(), (_package_of(name), NONE)):
+                there = labels | _inherited(more)
+                waiting[max(rank, _rank(there))].append((other, there))
+    return [
+        replace(one, reached=reached[name], role=Role.RUN)
+        if (name := str(one.path)) in reached
+        else one
+        for one in sources
+    ]
+
+
+def _inherited(labels: Labels) -> Labels:
+    """What of its labels holds for all that the module which it leads to imports."""
+    if labels & TRIED:
+        labels |= {Label.OPTIONAL}
+    return labels & {Label.OPTIONAL, Label.LAZY, *_NOT_RUN}
+
+
+def _is_start(name: str) -> bool:
+    """Whether it is what python runs of a package first."""
+    folder, file = os.path.split(name)
+    if file == _INIT:
+        return not os.path.exists(os.path.join(os.path.dirname(folder), _INIT))
+    return file == "__main__.py"
+
+
+def _package_of(name: str) -> str:
+    """The file that python runs before it."""
+    folder, file = os.path.split(name)
+    return os.path.join(os.path.dirname(folder) if file == _INIT else folder, _INIT)
 
 
 def read_source(
@@ -326,39 +385,6 @@ def _require_function(function: str, sources: Iterable[Source]) -> None:
             f"--function {function}: is not in {where}; name a function, or a method as"
             " Class.method, that is at the top level"
         )
-
-
-def _python_files(directory: Path) -> Iterator[Tuple[Path, bool]]:
-    """The sources below a directory, and whether each is only there for development.
-
-    Not those of a venv, nor what is hidden.
-    """
-    is_project = any((directory / one).is_file() for one in _PROJECT_FILES)
-    in_src = is_project and (directory / "src").is_dir() and _has_python(directory / "src")
-    for folder, folders, names in os.walk(directory):
-        folders[:] = sorted(
-            one
-            for one in folders
-            if not one.startswith(".")
-            and one not in ("__pycache__", "node_modules", "site-packages")
-            and not os.path.exists(os.path.join(folder, one, "pyvenv.cfg"))
-        )
-        parts = Path(folder).relative_to(directory).parts
-        beside = (
-            any(part in _TESTS for part in parts)
-            or (is_project and bool(parts) and parts[0] in _NOT_PACKAGED)
-            or (in_src and parts[:1] != ("src",))
-        )
-        for name in sorted(names):
-            if name.endswith((*_SOURCES, _CYTHON, _NOTEBOOK)) and not name.startswith("."):
-                stem = name.partition(".")[0]
-                alone = stem == "conftest" or stem.startswith("test_")
-                alone = alone or (is_project and not parts and stem in _NOT_PACKAGED_MODULES)
-                yield Path(folder, name), beside or alone
-
-
-def _has_python(directory: Path) -> bool:
-    return next(directory.glob("**/*.py"), None) is not None
 
 
 def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
@@ -24,10 +24,12 @@ from pyvarium.analysis import (
     analyze,
     as_project,
     parse_mapping,
+    parse_roles,
     requirements,
 )
 from pyvarium.errors import PyvariumError
 from pyvarium.importables import Record
+from pyvarium.layout import Role
 from pyvarium.model import Provided
 from pyvarium.sources import read_project
 
@@ -175,15 +177,100 @@ BEHIND = {"own/__init__.py": "", "own/a.py": "import needed\n", "tests/b.py": "i
     ],
     ids=["project", "scripts", "src", "behind"],
 )
-def test_what_is_for_development_is_not_wanted(
+def test_what_is_not_run_is_not_wanted(
     tmp_path: Path, files: Dict[str, str], wanted: Tuple[str, ...]
 ) -> None:
     analysis = analyze(Wish((write(tmp_path, files),)), Installed())
     assert requirements(analysis) == wanted
-    labels = {
-        one.labels for found in analysis.found if not found.wanted for one in found.sightings
-    }
-    assert labels <= {("development",), ("required",)}
+    roles = {one.needed_to for one in analysis.found if not one.wanted and one.project}
+    assert roles <= {(Role.TEST,), (Role.DOCS,), (Role.DEVELOPMENT,)}
+
+
+@pytest.mark.parametrize(
+    ("roles", "wanted"),
+    [
+        (["test"], ("testing",)),
+        (["docs"], ("docs-theme",)),
+        (["development", "run"], ("building", "managing", "needed")),
+    ],
+)
+def test_roles(tmp_path: Path, roles: List[str], wanted: Tuple[str, ...]) -> None:
+    write(tmp_path, {**FLAT, "pyproject.toml": ""})
+    wish = Wish((tmp_path,), roles=parse_roles(roles))
+    assert requirements(analyze(wish, Installed())) == wanted
+
+
+TRIED = "try:\n    {}\nexcept ImportError:\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({"own/__init__.py": "from . import a\n"}, ("needed",)),
+        ({"own/__init__.py": TRIED.format("from . import a")}, ()),
+        (
+            {"own/__init__.py": TRIED.format("from . import b"), "own/b.py": "from . import a\n"},
+            (),
+        ),
+        (
+            {
+                "own/__init__.py": TRIED.format("from . import a"),
+                "own/b.py": "from . import a\n",
+            },
+            ("needed",),
+        ),
+        ({"own/__init__.py": "if TYPE_CHECKING:\n    from . import a\n"}, ()),
+        ({"own/__init__.py": "def f():\n    from . import a\n"}, ("needed",)),
+        ({"own/__init__.py": ""}, ("needed",)),
+        (
+            {"own/__init__.py": TRIED.format("import x"), "own/a.py": "def f():\n    import x\n"},
+            (),
+        ),
+        ({"own/__init__.py": "", "own/a.py": "def f():\n    import x\n"}, ("x",)),
+    ],
+    ids=[
+        "always",
+        "tried",
+        "deep",
+        "other-way",
+        "typing",
+        "lazy",
+        "by-user",
+        "spared",
+        "function",
+    ],
+)
+def test_on_what_a_module_of_a_project_depends(
+    tmp_path: Path, files: Dict[str, str], wanted: Tuple[str, ...]
+) -> None:
+    write(tmp_path, {"setup.cfg": "", "own/a.py": "import needed\n", **files})
+    assert requirements(analyze(Wish((tmp_path,)), Installed())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "role"),
+    [
+        ("x = 1\n", (), Role.VENDORED),
+        ("from ._vendor import copy\n", ("needed",), Role.RUN),
+        (TRIED.format("from ._vendor import copy"), (), None),
+    ],
+    ids=["unused", "used", "tried"],
+)
+def test_copies_of_other_projects(
+    tmp_path: Path, source: str, wanted: Tuple[str, ...], role: Optional[Role]
+) -> None:
+    write(
+        tmp_path,
+        {
+            "setup.cfg": "",
+            "own/__init__.py": source,
+            "own/_vendor/__init__.py": "",
+            "own/_vendor/copy.py": "import needed\n",
+        },
+    )
+    analysis = analyze(Wish((tmp_path,)), Installed())
+    [found] = [one for one in analysis.found if one.project]
+    assert (requirements(analysis), found.needed_to) == (wanted, (role,) if role else ())
 
 
 def test_tests_that_are_named_are_wanted(tmp_path: Path) -> None:
