@@ -34,7 +34,7 @@ from .lockfile import read_lockfile
 from .model import Environment, Provided, Skipped
 from .project import Asked, Project, without_password
 from .provided import provided_distributions
-from .scanning import ReadStdin, Scan, Source, scan
+from .scanning import Local, LocalModules, ReadStdin, Scan, Search, Source, scan
 
 
 class Origin(str, enum.Enum):
@@ -320,14 +320,16 @@ class _Origins:
         self.roles = wish.roles
         self.stdlib = stdlib_names(host.version)
         self.known: Dict[str, _Home] = {}
+        self.homes: Dict[Search, Dict[Tuple[str, Optional[str], int], _Home]] = {}
 
     def of(self, scanned: Scan) -> Tuple[Found, ...]:
         seen: Dict[_Home, List[Tuple[Source, Sighting]]] = {}
         spared = self.spared(scanned)
         for source in scanned.sources:
             tried: Optional[_Home] = None
+            search = scanned.local.search(source.path)
             for place, one in source.imports:
-                home = self.home(source, one, scanned)
+                home = self.home(search, one, scanned.local)
                 labels = one.labels | source.reached if source.reached else one.labels
                 needed = _is_needed(labels, home, tried)
                 if needed and source.distributed and Label.LAZY in labels and home in spared:
@@ -342,8 +344,9 @@ class _Origins:
 
     def spared(self, scanned: Scan) -> Set[_Home]:
         """What a project does without in some place: it is optional, also for its functions."""
+        local = scanned.local
         return {
-            self.home(source, one, scanned)
+            self.home(local.search(source.path), one, local)
             for source in scanned.sources
             if source.distributed
             for _, one in source.imports
@@ -375,8 +378,14 @@ class _Origins:
             return _stem(metadata), None, None
         return distribution.name, distribution.version, None
 
-    def home(self, source: Source, one: Import, scanned: Scan) -> _Home:
-        local = scanned.local.find(source.path, one)
+    def home(self, search: Search, one: Import, local: LocalModules) -> _Home:
+        homes = self.homes.setdefault(search, {})
+        key = one[:3]
+        if key not in homes:
+            homes[key] = self.found_home(local.find(search, one), one)
+        return homes[key]
+
+    def found_home(self, local: Optional[Local], one: Import) -> _Home:
         if one.level:
             if local is not None:
                 return _Home(Origin.LOCAL, local.name)

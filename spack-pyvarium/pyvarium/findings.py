@@ -106,12 +106,11 @@ def render_json(analysis: Analysis) -> str:
 def _lines(value: object) -> str:
     if not isinstance(value, list) or not value:
         return json.dumps(value)
-    return "[\n{}\n  ]".format(
-        ",\n".join(f"    {json.dumps(one, sort_keys=True)}" for one in value)
-    )
+    return "[\n{}\n  ]".format(",\n".join(f"    {json.dumps(one)}" for one in value))
 
 
 def _found_as_json(one: Found) -> Dict[str, Any]:
+    """In the order of its keys, as sorting takes as long as all else of it."""
     return {
         "guessed": one.guessed,
         "import": one.name,

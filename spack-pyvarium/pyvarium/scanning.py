@@ -23,20 +23,16 @@ from typing import (
     FrozenSet,
     Iterable,
     List,
-    Mapping,
     Optional,
     Sequence,
-    Set,
     Tuple,
 )
 
 from .errors import PyvariumError
 from .imports import (
     NONE,
-    TRIED,
     Host,
     Import,
-    Label,
     Labels,
     UnparsableError,
     imports_of,
@@ -45,6 +41,7 @@ from .imports import (
 from .layout import Place, Role, python_files
 from .model import Skipped
 from .notebook import parse_notebook
+from .ways import INIT, NOT_RUN, Ways, add_way, reached
 
 #: What is larger was not written by hand, and would take more memory than there may be.
 LARGEST = 8 * 1024 * 1024
@@ -52,10 +49,6 @@ STDIN = Path("-")
 #: So many files are worth the start of further processes.
 _MANY = 200
 
-#: What only these would run is not followed.
-_NOT_RUN = frozenset((Label.TYPING, Label.ELSEWHERE))
-#: The highest of the ranks of labels.
-_NEVER = 4
 _RANKS = list(Role).index
 _CYTHON = ".pyx"
 _NOTEBOOK = ".ipynb"
@@ -146,30 +139,28 @@ def scan(
     several = functools.partial(read, function=function)
     below_any = [one for one in found if one not in set(named)]
     sources += [
-        replace(one, role=found[one.path].role, distributed=found[one.path].distributed)
-        for one in _each(several, below_any)
+        replace(one, role=place.role, distributed=place.distributed)
+        for one, place in ((one, found[one.path]) for one in _each(several, below_any))
     ]
     if function is not None:
         _require_function(function, sources)
-    ways: Dict[str, Dict[str, Labels]] = {}
-    names: Set[str] = set()
-    seen: Set[str] = set()
+    ways: Ways = {}
     waiting = list(sources)
     while waiting:
-        names.update(str(one.path) for one in waiting)
-        seen.update(_absolute(one.path) for one in waiting)
+        for source in waiting:
+            leading = ways[str(source.path)] = {}
+            search = local.search(source.path)
+            for _, one in source.imports:
+                for name in local.files(search, one):
+                    add_way(leading, name, one.labels)
         behind: Dict[str, Role] = {}
         for source in waiting:
-            way = ways.setdefault(str(source.path), {})
-            for _, one in source.imports:
-                for name in local.files(source.path, one):
-                    known = way.get(name)
-                    if known is None or _rank(one.labels) < _rank(known):
-                        way[name] = one.labels
-                    if not _NOT_RUN & one.labels:
-                        behind[name] = min(source.role, behind.get(name, source.role), key=_RANKS)
-        others = [one for one in behind if one not in names]
-        new = [Path(one) for one in others if os.path.realpath(one) not in seen]
+            for name, labels in ways[str(source.path)].items():
+                if name not in ways and not NOT_RUN & labels:
+                    behind[name] = min(source.role, behind.get(name, source.role), key=_RANKS)
+        # A link may lead to what is known by another name.
+        seen = {_absolute(one.path) for one in sources} if behind else set()
+        new = [Path(one) for one in behind if os.path.realpath(one) not in seen]
         waiting = [
             replace(one, requests=(), declared=False, role=behind[str(one.path)])
             for one in _each(read, new)
@@ -184,63 +175,21 @@ def _order(place: Place) -> int:
     return _RANKS(place.role)
 
 
-def _rank(labels: Labels) -> int:
-    """How likely it is that what has such labels is not run."""
-    if labels & _NOT_RUN:
-        return _NEVER
-    return 2 * bool(labels & TRIED) + (Label.LAZY in labels)
+def _is_copy(source: Source) -> bool:
+    return source.role is Role.VENDORED
 
 
-def _with_ways(
-    sources: Sequence[Source], ways: Mapping[str, Mapping[str, Labels]]
-) -> List[Source]:
-    """The sources with what each depends on by the way to it that depends on least.
-
-    The ways begin at what is named or, in a directory, at the packages and at what nothing else
-    in it imports. A copy of another project that none leads to is not used.
-    """
-    by_name = {str(one.path): one for one in sources if one.role in (Role.RUN, Role.VENDORED)}
-    own = {name for name, one in by_name.items() if one.role is Role.RUN}
-    imported = {name for one in own for name in ways[one] if name != one}
-    starts = [one for one in own if one not in imported or _is_start(one)]
-    reached: Dict[str, Labels] = {}
-    waiting: List[List[Tuple[str, Labels]]] = [[] for _ in range(_NEVER + 1)]
-    waiting[0] += ((one, NONE) for one in sorted(starts))
-    for rank, here in enumerate(waiting):
-        for name, labels in here:
-            if name in reached or name not in by_name:
-                continue
-            reached[name] = labels
-            for other, more in (*ways[name].items(), (_package_of(name), NONE)):
-                there = labels | _inherited(more)
-                waiting[max(rank, _rank(there))].append((other, there))
+def _with_ways(sources: Sequence[Source], ways: Ways) -> List[Source]:
+    """The sources with what each depends on by the ways to it."""
+    own = {str(one.path) for one in sources if one.role is Role.RUN}
+    copies = {str(one.path) for one in sources if _is_copy(one)}
+    by_name = reached(own, copies, ways)
     return [
-        replace(one, reached=reached[name], role=Role.RUN)
-        if (name := str(one.path)) in reached
+        replace(one, reached=labels, role=Role.RUN)
+        if (labels := by_name.get(str(one.path))) or (labels is not None and _is_copy(one))
         else one
         for one in sources
     ]
-
-
-def _inherited(labels: Labels) -> Labels:
-    """What of its labels holds for all that the module which it leads to imports."""
-    if labels & TRIED:
-        labels |= {Label.OPTIONAL}
-    return labels & {Label.OPTIONAL, Label.LAZY, *_NOT_RUN}
-
-
-def _is_start(name: str) -> bool:
-    """Whether it is what python runs of a package first."""
-    folder, file = os.path.split(name)
-    if file == _INIT:
-        return not os.path.exists(os.path.join(os.path.dirname(folder), _INIT))
-    return file == "__main__.py"
-
-
-def _package_of(name: str) -> str:
-    """The file that python runs before it."""
-    folder, file = os.path.split(name)
-    return os.path.join(os.path.dirname(folder) if file == _INIT else folder, _INIT)
 
 
 def read_source(
@@ -399,7 +348,7 @@ def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
         # A fork has all that is imported here, and starts in a millisecond.
         context = multiprocessing.get_context("fork")
         with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
-            return list(pool.map(read, paths, chunksize=max(1, min(64, len(paths) // cores))))
+            return list(pool.map(read, paths, chunksize=max(1, min(32, len(paths) // cores))))
     except (OSError, concurrent.futures.process.BrokenProcessPool):
         return [read(path) for path in paths]  # Semaphores or memory are short.
 
@@ -417,10 +366,11 @@ class _Folder:
     has_python: bool
 
 
+#: Where to look for a relative import, and then for others.
+Search = Tuple[str, ...]
 #: By the module, the name and the level of an import.
 _Found = Dict[Tuple[str, Optional[str], int], Optional[Local]]
 _NO_FOLDER = _Folder(frozenset(), frozenset(), False)
-_INIT = "__init__.py"
 #: What declares a namespace has nothing else in it.
 _SHORT = 2000
 
@@ -435,15 +385,11 @@ class LocalModules:
         self._tops: Dict[str, str] = {}
         self._names: Dict[str, str] = {}
         self._shared: Dict[str, bool] = {}
-        self._searched: Dict[Path, Tuple[Tuple[str, ...], _Found]] = {}
-        self._found: Dict[Tuple[str, ...], _Found] = {}
+        self._found: Dict[Search, _Found] = {}
 
-    def find(self, importer: Path, one: Import) -> Optional[Local]:
+    def find(self, search: Search, one: Import) -> Optional[Local]:
         """What an import of a file leads to; None where nothing local has that name."""
-        if importer not in self._searched:
-            search = self._search(importer)
-            self._searched[importer] = search, self._found.setdefault(search, {})
-        search, found = self._searched[importer]
+        found = self._found.setdefault(search, {})
         key = one[:3]
         if key not in found:
             module = ".".join(part for part in (one.module, one.name) if part and part != "*")
@@ -454,13 +400,13 @@ class LocalModules:
             )
         return found[key]
 
-    def files(self, importer: Path, one: Import) -> Tuple[str, ...]:
+    def files(self, search: Search, one: Import) -> Tuple[str, ...]:
         """The sources that an import runs."""
-        found = self.find(importer, one)
+        found = self.find(search, one)
         return found.files if found is not None else ()
 
-    def _search(self, importer: Path) -> Tuple[str, ...]:
-        """Where to look for a relative import, and then for others."""
+    def search(self, importer: Path) -> Search:
+        """Where to look for what a file imports: the same for all that have the same answers."""
         folder = os.path.dirname(str(importer)) if importer != STDIN else ""
         is_script = importer == STDIN or (
             bool(self._scripts) and os.path.realpath(importer) in self._scripts
@@ -477,7 +423,7 @@ class LocalModules:
         """The directory that the outermost package of a directory is in."""
         if folder not in self._tops:
             top = folder
-            while _INIT in self._in(top).names:
+            while INIT in self._in(top).names:
                 parent = _parent(top)
                 if os.path.realpath(parent) == os.path.realpath(top):
                     break
@@ -496,7 +442,7 @@ class LocalModules:
         for _ in range(min(level, 100) - 1):
             base = _parent(base)
         found = self._below(base, module) if module else None
-        here = (os.path.join(base, _INIT),) if _INIT in self._in(base).names else ()
+        here = (os.path.join(base, INIT),) if INIT in self._in(base).names else ()
         if found is None and (has_module or not here):
             return None
         name = self._name(base)
@@ -514,8 +460,8 @@ class LocalModules:
             here = self._in(folder)
             path = f"{folder}/{part}" if folder else part
             inner = self._in(path) if part in here.names else _NO_FOLDER
-            if _INIT in inner.names:
-                files.append(f"{path}/{_INIT}")
+            if INIT in inner.names:
+                files.append(f"{path}/{INIT}")
                 shared = shared and self._is_shared(path)
                 namespace = namespace or (number == 0 and shared)
             elif f"{part}.py" in here.names:
@@ -534,7 +480,7 @@ class LocalModules:
         """Whether a package says, in the older way, that other projects have modules in it too."""
         if package not in self._shared:
             try:
-                with open(os.path.join(package, _INIT), "rb") as file:
+                with open(os.path.join(package, INIT), "rb") as file:
                     text = file.read(_SHORT)
             except OSError:
                 text = b""
