@@ -17,7 +17,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -34,7 +34,7 @@ from .lockfile import read_lockfile
 from .model import Environment, Provided, Skipped
 from .project import Asked, Project, without_password
 from .provided import provided_distributions
-from .scanning import Local, LocalModules, ReadStdin, Scan, Search, Source, scan
+from .scanning import Key, Local, LocalModules, ReadStdin, Scan, Search, Source, scan
 
 
 class Origin(str, enum.Enum):
@@ -74,8 +74,7 @@ class Installed:
     provided: Mapping[Path, Provided] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One import as it stands in a source; it is needed if the file is not used without it."""
 
     place: str
@@ -320,10 +319,11 @@ class _Origins:
         self.roles = wish.roles
         self.stdlib = stdlib_names(host.version)
         self.known: Dict[str, _Home] = {}
-        self.homes: Dict[Search, Dict[Tuple[str, Optional[str], int], _Home]] = {}
+        self.same: Dict[_Home, _Home] = {}
+        self.homes: Dict[Search, Dict[Key, _Home]] = {}
 
     def of(self, scanned: Scan) -> Tuple[Found, ...]:
-        seen: Dict[_Home, List[Tuple[Source, Sighting]]] = {}
+        seen: Dict[int, List[Tuple[Source, Sighting]]] = {}
         spared = self.spared(scanned)
         for source in scanned.sources:
             tried: Optional[_Home] = None
@@ -338,8 +338,8 @@ class _Origins:
                     tried = home
                 wanted = needed and source.role in self.roles
                 sighting = _sighting(place, one, labels, source.role, needed, wanted)
-                seen.setdefault(home, []).append((source, sighting))
-        found = [self.found(home, sightings) for home, sightings in seen.items()]
+                seen.setdefault(id(home), []).append((source, sighting))
+        found = [self.found(home, seen[id(home)]) for home in self.same if id(home) in seen]
         return tuple(sorted(found, key=_order))
 
     def spared(self, scanned: Scan) -> Set[_Home]:
@@ -379,10 +379,12 @@ class _Origins:
         return distribution.name, distribution.version, None
 
     def home(self, search: Search, one: Import, local: LocalModules) -> _Home:
+        """Where an import comes from: the same object for what comes from the same place."""
         homes = self.homes.setdefault(search, {})
         key = one[:3]
         if key not in homes:
-            homes[key] = self.found_home(local.find(search, one), one)
+            home = self.found_home(local.find(search, one), one)
+            homes[key] = self.same.setdefault(home, home)
         return homes[key]
 
     def found_home(self, local: Optional[Local], one: Import) -> _Home:

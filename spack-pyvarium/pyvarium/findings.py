@@ -118,7 +118,7 @@ def _found_as_json(one: Found) -> Dict[str, Any]:
         "origin": one.origin.value,
         "project": one.project,
         "seen": [
-            {"labels": list(seen.labels), "module": seen.module, "place": seen.place}
+            {"labels": seen.labels, "module": seen.module, "place": seen.place}
             for seen in one.sightings
         ],
         "spec": one.spec,

@@ -149,6 +149,7 @@ def _imports(tree: ast.Module, host: Host, source: bytes) -> Tuple[Import, ...]:
     return tuple(sorted(found, key=lambda one: one.line))
 
 
+_LAZY = frozenset((Label.LAZY,))
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _RENAMED = re.compile(rb"import_module[ \t]+as[ \t]+([A-Za-z_]\w*)")
 #: Statements without others below them, of which most are.
@@ -209,11 +210,12 @@ class _Walk:
     def below(self, node: ast.stmt, labels: Labels) -> Iterator[Tuple[ast.AST, Labels]]:
         """The statements within one, with what each of them depends on."""
         if isinstance(node, _FUNCTIONS):
-            yield from ((one, labels | {Label.LAZY}) for one in node.body)
+            labels |= _LAZY
+            yield from ((one, labels) for one in node.body)
         elif isinstance(node, ast.If):
-            taken, other = self.branches(node.test)
-            yield from ((one, labels | taken) for one in node.body)
-            yield from ((one, labels | other) for one in node.orelse)
+            taken, other = (labels | one for one in self.branches(node.test))
+            yield from ((one, taken) for one in node.body)
+            yield from ((one, other) for one in node.orelse)
         elif isinstance(node, _TRIES):
             yield from self.attempt(node, labels)
         elif isinstance(node, (ast.With, ast.AsyncWith)):

@@ -11,17 +11,19 @@ and what a notebook has pip install are requests.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import stat
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import (
     Callable,
     Dict,
     FrozenSet,
     Iterable,
+    Iterator,
     List,
     Optional,
     Sequence,
@@ -138,26 +140,27 @@ def scan(
     ]
     several = functools.partial(read, function=function)
     below_any = [one for one in found if one not in set(named)]
-    sources += [
+    read_below = (
         replace(one, role=place.role, distributed=place.distributed)
         for one, place in ((one, found[one.path]) for one in _each(several, below_any))
-    ]
+    )
+    # What they lead to is found while further ones are read.
+    waiting: Iterable[Source] = itertools.chain(sources, read_below)
     if function is not None:
-        _require_function(function, sources)
+        waiting = list(waiting)
+        _require_function(function, waiting)
     ways: Ways = {}
-    waiting = list(sources)
+    sources = []
     while waiting:
+        first = len(sources)
         for source in waiting:
+            sources.append(source)
             leading = ways[str(source.path)] = {}
             search = local.search(source.path)
             for _, one in source.imports:
                 for name in local.files(search, one):
                     add_way(leading, name, one.labels)
-        behind: Dict[str, Role] = {}
-        for source in waiting:
-            for name, labels in ways[str(source.path)].items():
-                if name not in ways and not NOT_RUN & labels:
-                    behind[name] = min(source.role, behind.get(name, source.role), key=_RANKS)
+        behind = _behind(sources[first:], ways)
         # A link may lead to what is known by another name.
         seen = {_absolute(one.path) for one in sources} if behind else set()
         new = [Path(one) for one in behind if os.path.realpath(one) not in seen]
@@ -165,7 +168,6 @@ def scan(
             replace(one, requests=(), declared=False, role=behind[str(one.path)])
             for one in _each(read, new)
         ]
-        sources += waiting
     sources = _with_ways(sources, ways)
     skipped += [one for source in sources for one in source.skipped]
     return Scan(tuple(sources), local, tuple(skipped))
@@ -173,6 +175,16 @@ def scan(
 
 def _order(place: Place) -> int:
     return _RANKS(place.role)
+
+
+def _behind(sources: Sequence[Source], ways: Ways) -> Dict[str, Role]:
+    """The files that some lead to and that are not read yet, with what they are there for."""
+    behind: Dict[str, Role] = {}
+    for source in sources:
+        for name, labels in ways[str(source.path)].items():
+            if name not in ways and not NOT_RUN & labels:
+                behind[name] = min(source.role, behind.get(name, source.role), key=_RANKS)
+    return behind
 
 
 def _is_copy(source: Source) -> bool:
@@ -336,21 +348,24 @@ def _require_function(function: str, sources: Iterable[Source]) -> None:
         )
 
 
-def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
-    """Read files, on all cores where they are many."""
+def _each(read: Callable[[Path], Source], paths: List[Path]) -> Iterator[Source]:
+    """Read files in their order, on all cores where they are many."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if len(paths) < _MANY or cores == 1 or sys.platform != "linux":
-        return [read(path) for path in paths]
-    import concurrent.futures.process  # Slow to import, for what is rarely needed.
-    import multiprocessing
+    done = 0
+    if len(paths) >= _MANY and cores > 1 and sys.platform == "linux":
+        import concurrent.futures.process  # Slow to import, for what is rarely needed.
+        import multiprocessing
 
-    try:
-        # A fork has all that is imported here, and starts in a millisecond.
-        context = multiprocessing.get_context("fork")
-        with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
-            return list(pool.map(read, paths, chunksize=max(1, min(32, len(paths) // cores))))
-    except (OSError, concurrent.futures.process.BrokenProcessPool):
-        return [read(path) for path in paths]  # Semaphores or memory are short.
+        try:
+            # A fork has all that is imported here, and starts in a millisecond.
+            context = multiprocessing.get_context("fork")
+            with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
+                for source in pool.map(read, paths, chunksize=min(32, len(paths) // cores)):
+                    yield source
+                    done += 1
+        except (OSError, concurrent.futures.process.BrokenProcessPool):
+            pass  # Semaphores or memory are short.
+    yield from map(read, paths[done:])
 
 
 def _absolute(path: Path) -> str:
@@ -366,10 +381,23 @@ class _Folder:
     has_python: bool
 
 
-#: Where to look for a relative import, and then for others.
-Search = Tuple[str, ...]
-#: By the module, the name and the level of an import.
-_Found = Dict[Tuple[str, Optional[str], int], Optional[Local]]
+#: The module, the name and the level of an import.
+Key = Tuple[str, Optional[str], int]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Where to look for what a file imports, and what was found there.
+
+    It is the same object for all files that have the same answers.
+    """
+
+    folder: str
+    """For a relative import."""
+    roots: Tuple[str, ...]
+    found: Dict[Key, Optional[Local]] = field(default_factory=dict)
+
+
 _NO_FOLDER = _Folder(frozenset(), frozenset(), False)
 #: What declares a namespace has nothing else in it.
 _SHORT = 2000
@@ -385,20 +413,19 @@ class LocalModules:
         self._tops: Dict[str, str] = {}
         self._names: Dict[str, str] = {}
         self._shared: Dict[str, bool] = {}
-        self._found: Dict[Search, _Found] = {}
+        self._searches: Dict[Tuple[str, bool], Search] = {}
 
     def find(self, search: Search, one: Import) -> Optional[Local]:
         """What an import of a file leads to; None where nothing local has that name."""
-        found = self._found.setdefault(search, {})
         key = one[:3]
-        if key not in found:
+        if key not in search.found:
             module = ".".join(part for part in (one.module, one.name) if part and part != "*")
-            found[key] = (
-                self._relative(search[0], one.level, module, bool(one.module))
+            search.found[key] = (
+                self._relative(search.folder, one.level, module, bool(one.module))
                 if one.level
-                else self._on_path(search[1:], module)
+                else self._on_path(search.roots, module)
             )
-        return found[key]
+        return search.found[key]
 
     def files(self, search: Search, one: Import) -> Tuple[str, ...]:
         """The sources that an import runs."""
@@ -406,13 +433,17 @@ class LocalModules:
         return found.files if found is not None else ()
 
     def search(self, importer: Path) -> Search:
-        """Where to look for what a file imports: the same for all that have the same answers."""
+        """Where to look for what a file imports."""
         folder = os.path.dirname(str(importer)) if importer != STDIN else ""
         is_script = importer == STDIN or (
             bool(self._scripts) and os.path.realpath(importer) in self._scripts
         )
-        own = [folder] if is_script else []
-        return (folder, *dict.fromkeys((*own, self._top(folder), *self._roots)))
+        key = folder, is_script
+        if key not in self._searches:
+            own = [folder] if is_script else []
+            roots = tuple(dict.fromkeys((*own, self._top(folder), *self._roots)))
+            self._searches[key] = Search(folder, roots)
+        return self._searches[key]
 
     def _on_path(self, search: Tuple[str, ...], module: str) -> Optional[Local]:
         found = [one for one in (self._below(root, module) for root in search) if one is not None]
@@ -425,7 +456,8 @@ class LocalModules:
             top = folder
             while INIT in self._in(top).names:
                 parent = _parent(top)
-                if os.path.realpath(parent) == os.path.realpath(top):
+                # Only by ``..`` it may lead nowhere, from the root.
+                if parent.endswith("..") and os.path.realpath(parent) == os.path.realpath(top):
                     break
                 top = parent
             self._tops[folder] = top

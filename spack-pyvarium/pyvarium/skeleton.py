@@ -4,11 +4,11 @@
 """Shorten a Python source to what can hold an import, for a parser to read. Pure.
 
 Parsing is nearly all that analysis costs, and most of a file has no import in it. A function or
-class without the word is left out, with all up to the next one that is indented as it or less, and
-so is what follows an import, up to the next, and in a function what is before one. Words in strings
-and comments do not count. What remains has its lines where they were and means the same: ``def``,
-``class`` and ``import`` are in no expression, so a line that begins with one, outside of strings,
-begins a statement.
+class without the word is left out, with all up to the next one that is indented as it or less.
+So is what follows an import, up to the next, and in a function also what is before one. Words in
+strings and comments do not count. What remains has its lines where they were and means the same:
+``def``, ``class`` and ``import`` are in no expression, so a line that begins with one, outside of
+strings, begins a statement.
 """
 
 from __future__ import annotations
