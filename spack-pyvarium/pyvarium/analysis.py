@@ -189,6 +189,16 @@ def installed_in(environment: Environment) -> Installed:
 
 def read_installed(directory: Path, environ: Mapping[str, str] = {}) -> Installed:
     """What is installed in an environment or venv, by its directory; raises PyvariumError."""
+    try:
+        return _read_installed(directory, environ)
+    except OSError as error:
+        place = error.filename or directory
+        raise FileError(
+            f"{place}: cannot be read ({error.strerror}); name what you may read"
+        ) from None
+
+
+def _read_installed(directory: Path, environ: Mapping[str, str]) -> Installed:
     if classic.is_venv(directory):
         venv = classic.read_venv(directory, environ)
         places = (*venv.before, *venv.own, *venv.below)

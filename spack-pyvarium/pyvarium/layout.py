@@ -17,7 +17,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from packaging.utils import canonicalize_name
 
@@ -74,11 +74,14 @@ _OF_DOCS = re.compile("doc|example|exercise|tutorial|demo|manpages|news|changelo
 _BY_NAME = ("flit_core", "flit", "hatchling", "poetry")
 
 
-def python_files(directory: Path) -> Iterator[Place]:
-    """The sources below a directory, sorted in each. Not those of a venv, nor what is hidden."""
-    is_project = any((directory / one).is_file() for one in _PROJECT_FILES)
+def python_files(directory: Path, unreadable: Callable[[OSError], None]) -> Iterator[Place]:
+    """The sources below a directory, sorted in each. Not those of a venv, nor what is hidden.
+
+    ``unreadable`` is told of directories that cannot be read.
+    """
+    is_project = any(os.path.isfile(directory / one) for one in _PROJECT_FILES)
     distributed = read_distributed(directory) if is_project else None
-    for folder, folders, names in os.walk(directory):
+    for folder, folders, names in os.walk(directory, onerror=unreadable):
         folders[:] = sorted(
             one
             for one in folders
@@ -152,7 +155,7 @@ def read_distributed(directory: Path) -> Distributed:
     # Where nothing of it is there, the rule is not understood, so that another one may hold.
     if told is not None and any(told.has(*one) for one in _entries(directory)):
         return told
-    if (directory / "src").is_dir() and next((directory / "src").glob("**/*.py"), None):
+    if os.path.isdir(directory / "src") and next((directory / "src").glob("**/*.py"), None):
         return Distributed(("src",), ())
     return Distributed()
 
@@ -220,11 +223,10 @@ def _others(pyproject: Mapping[str, Any]) -> Optional[Distributed]:
 
 
 def _entries(directory: Path) -> Iterator[Tuple[Tuple[str, ...], str]]:
-    for one in directory.iterdir():
-        if one.is_dir():
-            yield (one.name,), "__init__"
-        elif one.suffix in _ENDINGS:
-            yield (), one.stem
+    for _, folders, names in os.walk(directory):
+        yield from (((name,), "__init__") for name in folders)
+        yield from (((), name.partition(".")[0]) for name in names if name.endswith(_ENDINGS))
+        break
 
 
 def _tops(names: Iterable[str]) -> Tuple[str, ...]:

@@ -122,12 +122,14 @@ def scan(
     found: Dict[Path, Place] = {}
     roots: List[Path] = []
     for path in paths:
-        if path != STDIN and path.is_dir():
-            below = list(python_files(path))
-            roots += [one for one in (path, path / "src") if one.is_dir()]
+        if path != STDIN and os.path.isdir(path):
+            errors: List[OSError] = []
+            below = list(python_files(path, errors.append))
+            skipped += [_unreadable(Path(one.filename), one) for one in errors]
+            roots += [one for one in (path, path / "src") if os.path.isdir(one)]
             for place in below:  # What is named by itself is meant.
                 found[place.path] = min(place, found.get(place.path, place), key=_order)
-            if not below:
+            if not (below or errors):
                 skipped.append(Skipped(shown(path), "has no Python in it"))
         else:
             named.append(path)
@@ -236,6 +238,10 @@ def read_source(
         declared,
         function=has_function,
     )
+
+
+def _unreadable(path: Path, error: OSError) -> Skipped:
+    return Skipped(shown(path), f"cannot be read ({error.strerror})")
 
 
 def shown(path: Path) -> str:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -341,12 +342,92 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     assert skipped.reason == "is larger than 8 MiB"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read(tmp_path: Path) -> None:
-    script = tmp_path / "s.py"
-    script.touch(mode=0)
-    [skipped] = analyze(Wish((script,)), Installed()).skipped
-    assert skipped.reason == "cannot be read (Permission denied)"
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """As somebody who may not read everything, as root may."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode", "named", "code", "skipped"),
+    [
+        ("a.py", 0, "a.py", 1, ["a.py"]),
+        ("b/c.py", 0, "b", 0, ["b/c.py"]),
+        ("b", 0, "b", 1, ["b"]),
+        ("b", 0, "b/c.py", 1, ["b/c.py"]),
+        ("b", 0o444, "b", 1, ["b/c.py", "b/d.py", "b/e"]),
+        ("b", 0o111, "b", 1, ["b"]),
+        ("b", 0o111, "b/c.py", 0, []),
+        ("b/e", 0, "b", 0, ["b/e"]),
+        ("b/pyproject.toml", 0, "b", 0, []),
+        ("f.ipynb", 0, "f.ipynb", 1, ["f.ipynb"]),
+    ],
+)
+def test_what_may_not_be_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    closed: str,
+    mode: int,
+    named: str,
+    code: int,
+    skipped: List[str],
+) -> None:
+    for name in ("SPACK_ENV", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    names = ("a.py", "b/c.py", "b/d.py", "b/e/f.py", "b/pyproject.toml", "f.ipynb")
+    write(tmp_path, dict.fromkeys(names, ""))
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 65534 if os.geteuid() == 0 else -1, -1)
+    monkeypatch.chdir(tmp_path)
+    os.chmod(closed, mode)
+    try:
+        with as_nobody():
+            done = main(["analyze", named])
+    finally:
+        os.chmod(closed, 0o700)
+    said = sorted(capsys.readouterr().err.splitlines())
+    assert (done, said) == (
+        code,
+        [f"Skipped: {one}: cannot be read (Permission denied)" for one in skipped],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--environment", "b"],
+            "error: b/pyvenv.cfg: cannot be read (Permission denied); name what you may read",
+        ),
+        (["-o", "b/out"], "error: b/out: cannot be read (Permission denied); make it readable"),
+    ],
+)
+def test_places_that_may_not_be_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    arguments: List[str],
+    said: str,
+) -> None:
+    write(tmp_path, {"a.py": "", "b/c.py": ""})
+    for path in (tmp_path, tmp_path / "b"):
+        os.chown(path, 65534 if os.geteuid() == 0 else -1, -1)
+    monkeypatch.chdir(tmp_path)
+    os.chmod("b", 0)
+    try:
+        with as_nobody():
+            done = main(["analyze", *arguments, "a.py"])
+    finally:
+        os.chmod("b", 0o700)
+    assert (done, capsys.readouterr().err) == (1, f"{said}\n")
 
 
 def test_many_files_are_as_few(tmp_path: Path) -> None:
