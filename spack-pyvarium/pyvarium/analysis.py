@@ -496,6 +496,7 @@ _ADDED: Mapping[Tuple[int, int], str] = {
 }
 
 
+@functools.cache
 def stdlib_names(version: Tuple[int, int]) -> FrozenSet[str]:
     """The modules that come with a Python, as far as the running one can tell."""
     names = set(getattr(sys, "stdlib_module_names", ()) or _listed())

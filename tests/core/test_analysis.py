@@ -27,9 +27,11 @@ from pyvarium.analysis import (
     parse_mapping,
     parse_roles,
     requirements,
+    stdlib_names,
 )
 from pyvarium.errors import PyvariumError
 from pyvarium.importables import Record
+from pyvarium.imports import Host
 from pyvarium.layout import Role
 from pyvarium.model import Provided
 from pyvarium.sources import read_project
@@ -346,6 +348,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 def as_nobody() -> Iterator[None]:
     """As somebody who may not read everything, as root may."""
     root = os.geteuid() == 0
+    stdlib_names(Host().version)  # The library of this Python may be root's alone.
     if root:
         os.seteuid(65534)
     try:

@@ -64,7 +64,7 @@ def test_roles_by_what_is_distributed(
     (tmp_path / name).write_text(text)
     found = {
         str(one.path.relative_to(tmp_path)): one.role.value
-        for one in python_files(tmp_path)
+        for one in python_files(tmp_path, unreadable=pytest.fail)
         if one.role is not Role.RUN
     }
     if expected is None:
