@@ -17,7 +17,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -334,7 +334,6 @@ class _Origins:
 
     def of(self, scanned: Scan) -> Tuple[Found, ...]:
         seen: Dict[int, List[Tuple[Source, Sighting]]] = {}
-        spared = self.spared(scanned)
         for source in scanned.sources:
             tried: Optional[_Home] = None
             search = scanned.local.search(source.path)
@@ -342,8 +341,6 @@ class _Origins:
                 home = self.home(search, one, scanned.local)
                 labels = one.labels | source.reached if source.reached else one.labels
                 needed = _is_needed(labels, home, tried)
-                if needed and source.distributed and Label.LAZY in labels and home in spared:
-                    needed = False
                 if Label.OPTIONAL in one.labels:
                     tried = home
                 wanted = needed and source.role in self.roles
@@ -351,17 +348,6 @@ class _Origins:
                 seen.setdefault(id(home), []).append((source, sighting))
         found = [self.found(home, seen[id(home)]) for home in self.same if id(home) in seen]
         return tuple(sorted(found, key=_order))
-
-    def spared(self, scanned: Scan) -> Set[_Home]:
-        """What a project does without in some place: it is optional, also for its functions."""
-        local = scanned.local
-        return {
-            self.home(local.search(source.path), one, local)
-            for source in scanned.sources
-            if source.distributed
-            for _, one in source.imports
-            if TRIED & (one.labels | source.reached)
-        }
 
     def found(self, home: _Home, seen: List[Tuple[Source, Sighting]]) -> Found:
         project, version, spec = home.project, None, None

@@ -36,11 +36,10 @@ class Role(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """A file below a directory; ``distributed`` if it is of what a project brings to its users."""
+    """A file below a directory."""
 
     path: Path
     role: Role
-    distributed: bool
 
 
 #: A directory that has one of these is a project: what is installed of it is what it needs.
@@ -103,7 +102,7 @@ def python_files(directory: Path, unreadable: Callable[[OSError], None]) -> Iter
                 role = Role.DEVELOPMENT
             elif is_project and any(part in _VENDORED for part in parts):
                 role = Role.VENDORED
-            yield Place(Path(folder, name), role, is_project and role is Role.RUN)
+            yield Place(Path(folder, name), role)
 
 
 def _is_test(stem: str, is_project: bool) -> bool:

@@ -81,8 +81,6 @@ class Source:
     read: bool = True
     function: bool = False
     role: Role = Role.RUN
-    distributed: bool = False
-    """Whether it is of what a project brings to its users."""
     reached: Labels = NONE
     """On what it depends that the file is imported at all."""
 
@@ -142,10 +140,7 @@ def scan(
     ]
     several = functools.partial(read, function=function)
     below_any = [one for one in found if one not in set(named)]
-    read_below = (
-        replace(one, role=place.role, distributed=place.distributed)
-        for one, place in ((one, found[one.path]) for one in _each(several, below_any))
-    )
+    read_below = (replace(one, role=found[one.path].role) for one in _each(several, below_any))
     # What they lead to is found while further ones are read.
     waiting: Iterable[Source] = itertools.chain(sources, read_below)
     if function is not None:

@@ -225,10 +225,6 @@ TRIED = "try:\n    {}\nexcept ImportError:\n    pass\n"
         ({"own/__init__.py": "if TYPE_CHECKING:\n    from . import a\n"}, ()),
         ({"own/__init__.py": "def f():\n    from . import a\n"}, ("needed",)),
         ({"own/__init__.py": ""}, ("needed",)),
-        (
-            {"own/__init__.py": TRIED.format("import x"), "own/a.py": "def f():\n    import x\n"},
-            (),
-        ),
         ({"own/__init__.py": "", "own/a.py": "def f():\n    import x\n"}, ("x",)),
     ],
     ids=[
@@ -239,7 +235,6 @@ TRIED = "try:\n    {}\nexcept ImportError:\n    pass\n"
         "typing",
         "lazy",
         "by-user",
-        "spared",
         "function",
     ],
 )
