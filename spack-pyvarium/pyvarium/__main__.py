@@ -167,6 +167,12 @@ def _add_analyze(commands: Any) -> None:
     )
     analyze.add_argument("--function", metavar="NAME", help="only what NAME or Class.NAME uses")
     analyze.add_argument(
+        "--role",
+        action="append",
+        choices=["run", "test", "docs", "development", "vendored"],
+        help="what is needed to do what: repeatable (default: run)",
+    )
+    analyze.add_argument(
         "--pkg-mapping",
         action="append",
         default=[],
@@ -188,6 +194,7 @@ def _analyze(arguments: argparse.Namespace) -> Answer:
         function=arguments.function,
         mapping=analysis.parse_mapping(arguments.pkg_mapping),
         extra=tuple(arguments.extra_pkg),
+        roles=analysis.parse_roles(arguments.role),
     )
     installed = (
         analysis.read_installed(directory, os.environ) if directory else analysis.Installed()

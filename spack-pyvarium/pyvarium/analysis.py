@@ -17,7 +17,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -28,12 +28,13 @@ from .environment import read_environment
 from .errors import FileError, MetadataError, PyvariumError
 from .guesses import guess
 from .importables import Record, owner, read_records
-from .imports import DISPENSABLE, Host, Import, Label, Labels
+from .imports import DISPENSABLE, TRIED, Host, Import, Label, Labels
+from .layout import Role
 from .lockfile import read_lockfile
 from .model import Environment, Provided, Skipped
 from .project import Asked, Project, without_password
 from .provided import provided_distributions
-from .scanning import ReadStdin, Scan, Source, scan
+from .scanning import Key, Local, LocalModules, ReadStdin, Scan, Search, Source, scan
 
 
 class Origin(str, enum.Enum):
@@ -57,6 +58,8 @@ class Wish:
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Import names and the projects that the user says they come from."""
     extra: Tuple[str, ...] = ()
+    roles: FrozenSet[Role] = frozenset((Role.RUN,))
+    """Of which files it is asked for what they need."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,17 @@ class Installed:
     provided: Mapping[Path, Provided] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Sighting:
-    """One import as it stands in a source; it is wanted if what is analyzed needs it here."""
+class Sighting(NamedTuple):
+    """One import as it stands in a source; it is needed if the file is not used without it."""
 
     place: str
     module: str
     labels: Tuple[str, ...]
+    """With the role of the file, unless it is to be run."""
+    role: Role
+    needed: bool
     wanted: bool
+    """Whether it is needed in one of the roles that are asked for."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,12 @@ class Found:
     @property
     def wanted(self) -> bool:
         return any(one.wanted for one in self.sightings)
+
+    @property
+    def needed_to(self) -> Tuple[Role, ...]:
+        """The roles of the files that need it."""
+        roles = {one.role for one in self.sightings if one.needed}
+        return tuple(one for one in Role if one in roles)
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,7 @@ def _analyze(wish: Wish, installed: Installed, read_stdin: Optional[ReadStdin]) 
                 skipped.append(Skipped(place, reason))
     bounds = sorted({one.requires_python for one in scanned.sources if one.requires_python})
     return Analysis(
-        found=_Origins(installed, wish.mapping, host).of(scanned),
+        found=_Origins(installed, wish, host).of(scanned),
         requests=tuple(dict.fromkeys(requests)),
         python=".".join(map(str, host.version)),
         requires_python=",".join(bounds) or None,
@@ -177,6 +189,16 @@ def installed_in(environment: Environment) -> Installed:
 
 def read_installed(directory: Path, environ: Mapping[str, str] = {}) -> Installed:
     """What is installed in an environment or venv, by its directory; raises PyvariumError."""
+    try:
+        return _read_installed(directory, environ)
+    except OSError as error:
+        place = error.filename or directory
+        raise FileError(
+            f"{place}: cannot be read ({error.strerror}); name what you may read"
+        ) from None
+
+
+def _read_installed(directory: Path, environ: Mapping[str, str]) -> Installed:
     if classic.is_venv(directory):
         venv = classic.read_venv(directory, environ)
         places = (*venv.before, *venv.own, *venv.below)
@@ -216,6 +238,11 @@ def parse_mapping(texts: Iterable[str]) -> Dict[str, str]:
                 f"--pkg-mapping {text}: '{project}' is no project; write IMPORT=NAME"
             ) from None
     return mapping
+
+
+def parse_roles(texts: Optional[Iterable[str]]) -> FrozenSet[Role]:
+    """The roles that are asked for; to run, if none is."""
+    return frozenset(map(Role, texts or (Role.RUN,)))
 
 
 def requirements(analysis: Analysis) -> Tuple[str, ...]:
@@ -296,26 +323,30 @@ class _Home:
 class _Origins:
     """Decides where imports come from. Remembers: many files import the same."""
 
-    def __init__(self, installed: Installed, mapping: Mapping[str, str], host: Host) -> None:
+    def __init__(self, installed: Installed, wish: Wish, host: Host) -> None:
         self.installed = installed
-        self.mapping = mapping
+        self.mapping = wish.mapping
+        self.roles = wish.roles
         self.stdlib = stdlib_names(host.version)
         self.known: Dict[str, _Home] = {}
+        self.same: Dict[_Home, _Home] = {}
+        self.homes: Dict[Search, Dict[Key, _Home]] = {}
 
     def of(self, scanned: Scan) -> Tuple[Found, ...]:
-        seen: Dict[_Home, List[Tuple[Source, Sighting]]] = {}
+        seen: Dict[int, List[Tuple[Source, Sighting]]] = {}
         for source in scanned.sources:
             tried: Optional[_Home] = None
+            search = scanned.local.search(source.path)
             for place, one in source.imports:
-                home = self.home(source, one, scanned)
-                labels = one.labels
-                if source.development:
-                    labels |= {Label.DEVELOPMENT}
-                wanted = _is_wanted(labels, home, tried)
-                if Label.OPTIONAL in labels:
+                home = self.home(search, one, scanned.local)
+                labels = one.labels | source.reached if source.reached else one.labels
+                needed = _is_needed(labels, home, tried)
+                if Label.OPTIONAL in one.labels:
                     tried = home
-                seen.setdefault(home, []).append((source, _sighting(place, one, labels, wanted)))
-        found = [self.found(home, sightings) for home, sightings in seen.items()]
+                wanted = needed and source.role in self.roles
+                sighting = _sighting(place, one, labels, source.role, needed, wanted)
+                seen.setdefault(id(home), []).append((source, sighting))
+        found = [self.found(home, seen[id(home)]) for home in self.same if id(home) in seen]
         return tuple(sorted(found, key=_order))
 
     def found(self, home: _Home, seen: List[Tuple[Source, Sighting]]) -> Found:
@@ -343,8 +374,16 @@ class _Origins:
             return _stem(metadata), None, None
         return distribution.name, distribution.version, None
 
-    def home(self, source: Source, one: Import, scanned: Scan) -> _Home:
-        local = scanned.local.find(source.path, one)
+    def home(self, search: Search, one: Import, local: LocalModules) -> _Home:
+        """Where an import comes from: the same object for what comes from the same place."""
+        homes = self.homes.setdefault(search, {})
+        key = one[:3]
+        if key not in homes:
+            home = self.found_home(local.find(search, one), one)
+            homes[key] = self.same.setdefault(home, home)
+        return homes[key]
+
+    def found_home(self, local: Optional[Local], one: Import) -> _Home:
         if one.level:
             if local is not None:
                 return _Home(Origin.LOCAL, local.name)
@@ -398,8 +437,8 @@ def _stem(metadata: Path) -> str:
     return str(canonicalize_name(metadata.name.partition("-")[0]))
 
 
-def _is_wanted(labels: Labels, home: _Home, tried: Optional[_Home]) -> bool:
-    """Whether what is analyzed needs an import here.
+def _is_needed(labels: Labels, home: _Home, tried: Optional[_Home]) -> bool:
+    """Whether an import is needed where it stands.
 
     What is optional is used where it is installed, and its fallback where what is ``tried`` before
     is not: in this environment the program does not go on without it.
@@ -409,19 +448,24 @@ def _is_wanted(labels: Labels, home: _Home, tried: Optional[_Home]) -> bool:
         return not reasons
     if Label.FALLBACK in reasons and (tried is None or tried.is_here):
         return False
-    return reasons <= {Label.OPTIONAL, Label.FALLBACK}
+    return reasons <= TRIED
 
 
-def _sighting(place: str, one: Import, labels: Labels, wanted: bool) -> Sighting:
+def _sighting(
+    place: str, one: Import, labels: Labels, role: Role, needed: bool, wanted: bool
+) -> Sighting:
     module = "." * one.level + one.module
     if one.name is not None:
         module = f"{module}{'' if module.endswith('.') or not module else '.'}{one.name}"
-    return Sighting(place, module, _words(labels), wanted)
+    return Sighting(place, module, _words(labels, role), role, needed, wanted)
 
 
 @functools.cache
-def _words(labels: Labels) -> Tuple[str, ...]:
-    return tuple(label.value for label in Label if label in labels) or ("required",)
+def _words(labels: Labels, role: Role) -> Tuple[str, ...]:
+    words = [label.value for label in Label if label in labels]
+    if role is not Role.RUN:
+        words.append(role.value)
+    return tuple(words) or ("required",)
 
 
 #: What later versions of Python no longer have, or earlier ones had not.
@@ -438,6 +482,7 @@ _ADDED: Mapping[Tuple[int, int], str] = {
 }
 
 
+@functools.cache
 def stdlib_names(version: Tuple[int, int]) -> FrozenSet[str]:
     """The modules that come with a Python, as far as the running one can tell."""
     names = set(getattr(sys, "stdlib_module_names", ()) or _listed())

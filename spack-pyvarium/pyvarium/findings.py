@@ -77,9 +77,10 @@ def _title(one: Found) -> str:
 
 
 def _places(sightings: Sequence[Sighting]) -> str:
+    first = sorted(sightings, key=lambda one: not one.wanted)[:_PLACES]
     shown = [
         f"{one.place}" + ("" if one.labels == ("required",) else f" ({', '.join(one.labels)})")
-        for one in sightings[:_PLACES]
+        for one in first
     ]
     more = len(sightings) - _PLACES
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
@@ -105,19 +106,19 @@ def render_json(analysis: Analysis) -> str:
 def _lines(value: object) -> str:
     if not isinstance(value, list) or not value:
         return json.dumps(value)
-    return "[\n{}\n  ]".format(
-        ",\n".join(f"    {json.dumps(one, sort_keys=True)}" for one in value)
-    )
+    return "[\n{}\n  ]".format(",\n".join(f"    {json.dumps(one)}" for one in value))
 
 
 def _found_as_json(one: Found) -> Dict[str, Any]:
+    """In the order of its keys, as sorting takes as long as all else of it."""
     return {
         "guessed": one.guessed,
         "import": one.name,
+        "needed-to": [role.value for role in one.needed_to],
         "origin": one.origin.value,
         "project": one.project,
         "seen": [
-            {"labels": list(seen.labels), "module": seen.module, "place": seen.place}
+            {"labels": seen.labels, "module": seen.module, "place": seen.place}
             for seen in one.sightings
         ],
         "spec": one.spec,

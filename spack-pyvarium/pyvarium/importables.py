@@ -35,8 +35,12 @@ class Record:
     def has_regular(self, prefix: str) -> bool:
         """Whether it is this distribution that the name itself is imported from."""
         start = b"\n" + prefix.replace(".", "/").encode("utf-8", "replace")
-        init = start + b"/__init__."
-        return init in self.files or any(start + one in self.files for one in _ENDINGS)
+        return self.has_package(prefix) or any(start + one in self.files for one in _ENDINGS)
+
+    def has_package(self, prefix: str) -> bool:
+        """Whether what is imported by that name is a package of it, and no module."""
+        start = b"\n" + prefix.replace(".", "/").encode("utf-8", "replace")
+        return start + b"/__init__." in self.files
 
 
 def read_records(directories: Iterable[Path]) -> Tuple[Record, ...]:
@@ -63,9 +67,20 @@ def owner(module: str, records: Sequence[Record]) -> Optional[Tuple[str, Record]
         prefix = ".".join(parts[:length])
         regular = [one for one in owners if one.has_regular(prefix)]
         here = [one for one in owners if one.has(prefix)] if length == len(parts) else []
-        if regular or len(here) == 1:
-            return prefix, (regular or here)[0]
+        if regular:
+            return prefix, _imported(regular, prefix)
+        if len(here) == 1:
+            return prefix, here[0]
     return None  # Below a namespace, which has nothing but modules, and this one is not there.
+
+
+def _imported(records: Sequence[Record], prefix: str) -> Record:
+    """Of several that have a module, the one that is imported, as by importlib's ``FileFinder``.
+
+    The directories are searched in their order; in one of them a package comes before a module.
+    """
+    first = [one for one in records if one.path.parent == records[0].path.parent]
+    return next((one for one in first if one.has_package(prefix)), first[0])
 
 
 def _read(path: Path) -> bytes:

@@ -45,15 +45,14 @@ class Label(str, enum.Enum):
     DYNAMIC = "dynamic"  # By a call.
     MAIN = "main"  # When the file is run, not when it is imported.
     ELSEWHERE = "elsewhere"  # For another version of Python, or another platform.
-    DEVELOPMENT = "development"  # In the tests, the documentation or the build of a project.
 
 
 Labels = FrozenSet[Label]
 NONE: Labels = frozenset()
-#: Without any of these labels an import is wanted: what is analyzed needs it here.
-DISPENSABLE = frozenset(
-    (Label.OPTIONAL, Label.FALLBACK, Label.TYPING, Label.ELSEWHERE, Label.DEVELOPMENT)
-)
+#: A file goes on without what has one of these labels.
+TRIED = frozenset((Label.OPTIONAL, Label.FALLBACK))
+#: Without any of these labels an import is needed where it stands.
+DISPENSABLE = TRIED | {Label.TYPING, Label.ELSEWHERE}
 #: With any of these labels nothing happens when the file is imported.
 _LATER = frozenset((Label.LAZY, Label.TYPING, Label.MAIN, Label.ELSEWHERE))
 
@@ -150,6 +149,7 @@ def _imports(tree: ast.Module, host: Host, source: bytes) -> Tuple[Import, ...]:
     return tuple(sorted(found, key=lambda one: one.line))
 
 
+_LAZY = frozenset((Label.LAZY,))
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _RENAMED = re.compile(rb"import_module[ \t]+as[ \t]+([A-Za-z_]\w*)")
 #: Statements without others below them, of which most are.
@@ -210,11 +210,12 @@ class _Walk:
     def below(self, node: ast.stmt, labels: Labels) -> Iterator[Tuple[ast.AST, Labels]]:
         """The statements within one, with what each of them depends on."""
         if isinstance(node, _FUNCTIONS):
-            yield from ((one, labels | {Label.LAZY}) for one in node.body)
+            labels |= _LAZY
+            yield from ((one, labels) for one in node.body)
         elif isinstance(node, ast.If):
-            taken, other = self.branches(node.test)
-            yield from ((one, labels | taken) for one in node.body)
-            yield from ((one, labels | other) for one in node.orelse)
+            taken, other = (labels | one for one in self.branches(node.test))
+            yield from ((one, taken) for one in node.body)
+            yield from ((one, other) for one in node.orelse)
         elif isinstance(node, _TRIES):
             yield from self.attempt(node, labels)
         elif isinstance(node, (ast.With, ast.AsyncWith)):

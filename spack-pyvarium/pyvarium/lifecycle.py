@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
@@ -65,7 +65,9 @@ class Session:
             )
 
     def spack_install(self, path: Path) -> None:
-        self.spack(path, "install", *([f"-j{self.jobs}"] if self.jobs else []))
+        options = (*self.options, *spack_api.install_options(path))
+        words = ["install", *([f"-j{self.jobs}"] if self.jobs else [])]
+        replace(self, options=options).spack(path, *words)
 
 
 def install(path: Path, session: Session) -> Plan:

@@ -55,7 +55,7 @@ def to_file(answer: Answer, output: Optional[str]) -> Answer:
     if output in (None, "-"):
         return answer
     path = Path(str(output))
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise FileError(f"{path}: is no regular file; name another, or '-' for stdout")
     change = FileChange(path, read_optional(path), answer.text.encode("utf-8"))
     return replace(answer, text=f"{path}: {'written' if change.write() else 'is up to date'}\n")

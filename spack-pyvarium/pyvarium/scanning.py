@@ -11,11 +11,12 @@ and what a notebook has pip install are requests.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import stat
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import (
     Callable,
@@ -26,21 +27,23 @@ from typing import (
     List,
     Optional,
     Sequence,
-    Set,
     Tuple,
 )
 
 from .errors import PyvariumError
 from .imports import (
+    NONE,
     Host,
     Import,
-    Label,
+    Labels,
     UnparsableError,
     imports_of,
     imports_of_function,
 )
+from .layout import Place, Role, python_files
 from .model import Skipped
 from .notebook import parse_notebook
+from .ways import INIT, NOT_RUN, Ways, add_way, reached
 
 #: What is larger was not written by hand, and would take more memory than there may be.
 LARGEST = 8 * 1024 * 1024
@@ -48,28 +51,7 @@ STDIN = Path("-")
 #: So many files are worth the start of further processes.
 _MANY = 200
 
-#: What only these would run is not followed.
-_NOT_RUN = frozenset((Label.TYPING, Label.ELSEWHERE))
-#: A directory that has one of these is a project: what is installed of it is what it needs.
-_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-#: Directories of tests, wherever they are.
-_TESTS = frozenset(("test", "tests"))
-#: What at the top of a project is in no package, by the names that setuptools leaves out of a flat
-#: layout (``FlatLayoutPackageFinder`` and ``FlatLayoutModuleFinder``), but for ``manage.py``.
-_NOT_PACKAGED = frozenset(
-    """
-    benchmark benchmarks bin build changelog ci debian doc docs documentation example examples
-    exercise exercises htmlcov manpages news newsfragments python scripts test tests tools
-    unit_test unit_tests util utils
-    """.split()
-)
-_NOT_PACKAGED_MODULES = frozenset(
-    """
-    benchmark benchmarks build conanfile conftest dodo example examples exercise exercises fabfile
-    noxfile pavement setup tasks test tests toxfile versioneer
-    """.split()
-)
-_SOURCES = (".py", ".pyw")
+_RANKS = list(Role).index
 _CYTHON = ".pyx"
 _NOTEBOOK = ".ipynb"
 _COMPILED = (".so", ".pyd", ".pyx")
@@ -98,8 +80,9 @@ class Source:
     skipped: Tuple[Skipped, ...] = ()
     read: bool = True
     function: bool = False
-    development: bool = False
-    """Whether it is only there to test, document or build a project."""
+    role: Role = Role.RUN
+    reached: Labels = NONE
+    """On what it depends that the file is imported at all."""
 
 
 @dataclass(frozen=True)
@@ -134,15 +117,17 @@ def scan(
     """Read what is named, and the local modules that it imports; raises PyvariumError."""
     skipped: List[Skipped] = []
     named: List[Path] = []
-    found: Dict[Path, bool] = {}
+    found: Dict[Path, Place] = {}
     roots: List[Path] = []
     for path in paths:
-        if path != STDIN and path.is_dir():
-            below = list(_python_files(path))
-            roots += [one for one in (path, path / "src") if one.is_dir()]
-            for file, beside in below:  # What is named by itself is meant.
-                found[file] = beside and found.get(file, True)
-            if not below:
+        if path != STDIN and os.path.isdir(path):
+            errors: List[OSError] = []
+            below = list(python_files(path, errors.append))
+            skipped += [_unreadable(Path(one.filename), one) for one in errors]
+            roots += [one for one in (path, path / "src") if os.path.isdir(one)]
+            for place in below:  # What is named by itself is meant.
+                found[place.path] = min(place, found.get(place.path, place), key=_order)
+            if not (below or errors):
                 skipped.append(Skipped(shown(path), "has no Python in it"))
         else:
             named.append(path)
@@ -155,33 +140,65 @@ def scan(
     ]
     several = functools.partial(read, function=function)
     below_any = [one for one in found if one not in set(named)]
-    sources += [
-        replace(source, development=True) if found[source.path] else source
-        for source in _each(several, below_any)
-    ]
+    read_below = (replace(one, role=found[one.path].role) for one in _each(several, below_any))
+    # What they lead to is found while further ones are read.
+    waiting: Iterable[Source] = itertools.chain(sources, read_below)
     if function is not None:
-        _require_function(function, sources)
-    names: Set[str] = set()
-    seen: Set[str] = set()
-    waiting = list(sources)
+        waiting = list(waiting)
+        _require_function(function, waiting)
+    ways: Ways = {}
+    sources = []
     while waiting:
-        names.update(str(one.path) for one in waiting)
-        seen.update(_absolute(one.path) for one in waiting)
-        behind: Dict[str, bool] = {}
+        first = len(sources)
         for source in waiting:
+            sources.append(source)
+            leading = ways[str(source.path)] = {}
+            search = local.search(source.path)
             for _, one in source.imports:
-                if not _NOT_RUN & one.labels:
-                    for name in local.files(source.path, one):
-                        behind[name] = source.development and behind.get(name, True)
-        others = [one for one in behind if one not in names]
-        new = [Path(one) for one in others if os.path.realpath(one) not in seen]
+                for name in local.files(search, one):
+                    add_way(leading, name, one.labels)
+        behind = _behind(sources[first:], ways)
+        # A link may lead to what is known by another name.
+        seen = {_absolute(one.path) for one in sources} if behind else set()
+        new = [Path(one) for one in behind if os.path.realpath(one) not in seen]
         waiting = [
-            replace(one, requests=(), declared=False, development=behind[str(one.path)])
+            replace(one, requests=(), declared=False, role=behind[str(one.path)])
             for one in _each(read, new)
         ]
-        sources += waiting
+    sources = _with_ways(sources, ways)
     skipped += [one for source in sources for one in source.skipped]
     return Scan(tuple(sources), local, tuple(skipped))
+
+
+def _order(place: Place) -> int:
+    return _RANKS(place.role)
+
+
+def _behind(sources: Sequence[Source], ways: Ways) -> Dict[str, Role]:
+    """The files that some lead to and that are not read yet, with what they are there for."""
+    behind: Dict[str, Role] = {}
+    for source in sources:
+        for name, labels in ways[str(source.path)].items():
+            if name not in ways and not NOT_RUN & labels:
+                behind[name] = min(source.role, behind.get(name, source.role), key=_RANKS)
+    return behind
+
+
+def _is_copy(source: Source) -> bool:
+    return source.role is Role.VENDORED
+
+
+def _with_ways(sources: Sequence[Source], ways: Ways) -> List[Source]:
+    """The sources with what each depends on by the ways to it."""
+    own = {str(one.path) for one in sources if one.role is Role.RUN}
+    copies = {str(one.path) for one in sources if _is_copy(one)}
+    by_name = reached(own, copies, ways)
+    return [
+        replace(one, reached=labels, role=Role.RUN)
+        if (labels := by_name.get(str(one.path))) or (labels is not None and _is_copy(one))
+        else one
+        for one in sources
+    ]
 
 
 def read_source(
@@ -216,6 +233,10 @@ def read_source(
         declared,
         function=has_function,
     )
+
+
+def _unreadable(path: Path, error: OSError) -> Skipped:
+    return Skipped(shown(path), f"cannot be read ({error.strerror})")
 
 
 def shown(path: Path) -> str:
@@ -328,54 +349,24 @@ def _require_function(function: str, sources: Iterable[Source]) -> None:
         )
 
 
-def _python_files(directory: Path) -> Iterator[Tuple[Path, bool]]:
-    """The sources below a directory, and whether each is only there for development.
-
-    Not those of a venv, nor what is hidden.
-    """
-    is_project = any((directory / one).is_file() for one in _PROJECT_FILES)
-    in_src = is_project and (directory / "src").is_dir() and _has_python(directory / "src")
-    for folder, folders, names in os.walk(directory):
-        folders[:] = sorted(
-            one
-            for one in folders
-            if not one.startswith(".")
-            and one not in ("__pycache__", "node_modules", "site-packages")
-            and not os.path.exists(os.path.join(folder, one, "pyvenv.cfg"))
-        )
-        parts = Path(folder).relative_to(directory).parts
-        beside = (
-            any(part in _TESTS for part in parts)
-            or (is_project and bool(parts) and parts[0] in _NOT_PACKAGED)
-            or (in_src and parts[:1] != ("src",))
-        )
-        for name in sorted(names):
-            if name.endswith((*_SOURCES, _CYTHON, _NOTEBOOK)) and not name.startswith("."):
-                stem = name.partition(".")[0]
-                alone = stem == "conftest" or stem.startswith("test_")
-                alone = alone or (is_project and not parts and stem in _NOT_PACKAGED_MODULES)
-                yield Path(folder, name), beside or alone
-
-
-def _has_python(directory: Path) -> bool:
-    return next(directory.glob("**/*.py"), None) is not None
-
-
-def _each(read: Callable[[Path], Source], paths: List[Path]) -> List[Source]:
-    """Read files, on all cores where they are many."""
+def _each(read: Callable[[Path], Source], paths: List[Path]) -> Iterator[Source]:
+    """Read files in their order, on all cores where they are many."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if len(paths) < _MANY or cores == 1 or sys.platform != "linux":
-        return [read(path) for path in paths]
-    import concurrent.futures.process  # Slow to import, for what is rarely needed.
-    import multiprocessing
+    done = 0
+    if len(paths) >= _MANY and cores > 1 and sys.platform == "linux":
+        import concurrent.futures.process  # Slow to import, for what is rarely needed.
+        import multiprocessing
 
-    try:
-        # A fork has all that is imported here, and starts in a millisecond.
-        context = multiprocessing.get_context("fork")
-        with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
-            return list(pool.map(read, paths, chunksize=max(1, min(64, len(paths) // cores))))
-    except (OSError, concurrent.futures.process.BrokenProcessPool):
-        return [read(path) for path in paths]  # Semaphores or memory are short.
+        try:
+            # A fork has all that is imported here, and starts in a millisecond.
+            context = multiprocessing.get_context("fork")
+            with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
+                for source in pool.map(read, paths, chunksize=min(32, len(paths) // cores)):
+                    yield source
+                    done += 1
+        except (OSError, concurrent.futures.process.BrokenProcessPool):
+            pass  # Semaphores or memory are short.
+    yield from map(read, paths[done:])
 
 
 def _absolute(path: Path) -> str:
@@ -391,10 +382,24 @@ class _Folder:
     has_python: bool
 
 
-#: By the module, the name and the level of an import.
-_Found = Dict[Tuple[str, Optional[str], int], Optional[Local]]
+#: The module, the name and the level of an import.
+Key = Tuple[str, Optional[str], int]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Where to look for what a file imports, and what was found there.
+
+    It is the same object for all files that have the same answers.
+    """
+
+    folder: str
+    """For a relative import."""
+    roots: Tuple[str, ...]
+    found: Dict[Key, Optional[Local]] = field(default_factory=dict)
+
+
 _NO_FOLDER = _Folder(frozenset(), frozenset(), False)
-_INIT = "__init__.py"
 #: What declares a namespace has nothing else in it.
 _SHORT = 2000
 
@@ -409,38 +414,37 @@ class LocalModules:
         self._tops: Dict[str, str] = {}
         self._names: Dict[str, str] = {}
         self._shared: Dict[str, bool] = {}
-        self._searched: Dict[Path, Tuple[Tuple[str, ...], _Found]] = {}
-        self._found: Dict[Tuple[str, ...], _Found] = {}
+        self._searches: Dict[Tuple[str, bool], Search] = {}
 
-    def find(self, importer: Path, one: Import) -> Optional[Local]:
+    def find(self, search: Search, one: Import) -> Optional[Local]:
         """What an import of a file leads to; None where nothing local has that name."""
-        if importer not in self._searched:
-            search = self._search(importer)
-            self._searched[importer] = search, self._found.setdefault(search, {})
-        search, found = self._searched[importer]
         key = one[:3]
-        if key not in found:
+        if key not in search.found:
             module = ".".join(part for part in (one.module, one.name) if part and part != "*")
-            found[key] = (
-                self._relative(search[0], one.level, module, bool(one.module))
+            search.found[key] = (
+                self._relative(search.folder, one.level, module, bool(one.module))
                 if one.level
-                else self._on_path(search[1:], module)
+                else self._on_path(search.roots, module)
             )
-        return found[key]
+        return search.found[key]
 
-    def files(self, importer: Path, one: Import) -> Tuple[str, ...]:
+    def files(self, search: Search, one: Import) -> Tuple[str, ...]:
         """The sources that an import runs."""
-        found = self.find(importer, one)
+        found = self.find(search, one)
         return found.files if found is not None else ()
 
-    def _search(self, importer: Path) -> Tuple[str, ...]:
-        """Where to look for a relative import, and then for others."""
+    def search(self, importer: Path) -> Search:
+        """Where to look for what a file imports."""
         folder = os.path.dirname(str(importer)) if importer != STDIN else ""
         is_script = importer == STDIN or (
             bool(self._scripts) and os.path.realpath(importer) in self._scripts
         )
-        own = [folder] if is_script else []
-        return (folder, *dict.fromkeys((*own, self._top(folder), *self._roots)))
+        key = folder, is_script
+        if key not in self._searches:
+            own = [folder] if is_script else []
+            roots = tuple(dict.fromkeys((*own, self._top(folder), *self._roots)))
+            self._searches[key] = Search(folder, roots)
+        return self._searches[key]
 
     def _on_path(self, search: Tuple[str, ...], module: str) -> Optional[Local]:
         found = [one for one in (self._below(root, module) for root in search) if one is not None]
@@ -451,9 +455,10 @@ class LocalModules:
         """The directory that the outermost package of a directory is in."""
         if folder not in self._tops:
             top = folder
-            while _INIT in self._in(top).names:
+            while INIT in self._in(top).names:
                 parent = _parent(top)
-                if os.path.realpath(parent) == os.path.realpath(top):
+                # Only by ``..`` it may lead nowhere, from the root.
+                if parent.endswith("..") and os.path.realpath(parent) == os.path.realpath(top):
                     break
                 top = parent
             self._tops[folder] = top
@@ -470,7 +475,7 @@ class LocalModules:
         for _ in range(min(level, 100) - 1):
             base = _parent(base)
         found = self._below(base, module) if module else None
-        here = (os.path.join(base, _INIT),) if _INIT in self._in(base).names else ()
+        here = (os.path.join(base, INIT),) if INIT in self._in(base).names else ()
         if found is None and (has_module or not here):
             return None
         name = self._name(base)
@@ -488,8 +493,8 @@ class LocalModules:
             here = self._in(folder)
             path = f"{folder}/{part}" if folder else part
             inner = self._in(path) if part in here.names else _NO_FOLDER
-            if _INIT in inner.names:
-                files.append(f"{path}/{_INIT}")
+            if INIT in inner.names:
+                files.append(f"{path}/{INIT}")
                 shared = shared and self._is_shared(path)
                 namespace = namespace or (number == 0 and shared)
             elif f"{part}.py" in here.names:
@@ -508,7 +513,7 @@ class LocalModules:
         """Whether a package says, in the older way, that other projects have modules in it too."""
         if package not in self._shared:
             try:
-                with open(os.path.join(package, _INIT), "rb") as file:
+                with open(os.path.join(package, INIT), "rb") as file:
                     text = file.read(_SHORT)
             except OSError:
                 text = b""

@@ -4,16 +4,18 @@
 """Shorten a Python source to what can hold an import, for a parser to read. Pure.
 
 Parsing is nearly all that analysis costs, and most of a file has no import in it. A function or
-class without the word is left out, with all up to the next one that is indented as it or less, and
-so is what follows an import, up to the next. What remains has its lines where they were and means
-the same: ``def``, ``class`` and ``import`` are in no expression, so a line that begins with one,
-outside of strings, begins a statement.
+class without the word is left out, with all up to the next one that is indented as it or less.
+So is what follows an import, up to the next, and in a function also what is before one. Words in
+strings and comments do not count. What remains has its lines where they were and means the same:
+``def``, ``class`` and ``import`` are in no expression, so a line that begins with one, outside of
+strings, begins a statement.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect_left
 from typing import Iterator, List, Pattern, Tuple
 
 #: The statement, and the functions; no words that only begin so, as are in many comments.
@@ -30,46 +32,49 @@ LEXEME = (
 _TOP = re.compile(LEXEME + rb"|\n(?=(?:async )?def |class |import |from )", re.DOTALL)
 #: The same for an indented one, which takes longer to find.
 _INDENTED = re.compile(LEXEME + rb"|\n +(?=(?:async )?def |class |import |from )", re.DOTALL)
-#: An import that is all of its line or lines.
+#: An import that is all of its line or lines, but for comments.
 _IMPORT = re.compile(
-    rb" *(?:import [\w., ]+|from [\w.]+ import (?:[\w., ]+|\([\w.,\s]*\)))[ \r]*(?=\n)"
+    rb" *(?:import [\w., ]+|from [\w.]+ import (?:[\w., ]+|\((?:[\w.,\s]|#[^\n]*)*\)))"
+    rb"[ \r]*(?:#[^\n]*)?(?=\n)"
 )
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 #: In these a quote is a quote, wherever it stands.
 _PLAIN = (b"utf-8", b"utf8", b"ascii", b"us-ascii", b"latin-1", b"iso-8859-1", b"iso-8859-15")
 _DEFINITIONS = (b"def ", b"class ", b"async def ")
+_FUNCTIONS = (b"def ", b"async def ")
+_HEAD = b"def _():"
 _LEFT_OUT = b"def _():0"
 
 
 def may_import(source: bytes) -> bool:
     """Whether a source can import anything at all."""
-    return _may_import(source, 0, len(source))
-
-
-def _may_import(source: bytes, start: int, end: int) -> bool:
-    at = source.find(b"import", start, end)  # This is quicker.
-    return at >= 0 and bool(_WORD.search(source, at, end))
+    at = source.find(b"import")  # This is quicker.
+    return at >= 0 and bool(_WORD.search(source, at))
 
 
 def skeleton(source: bytes) -> bytes:
     """The source without the functions and classes that cannot import, nor what is between."""
     if not _is_plain(source):
         return source
-    # What such a call imports may be the value of a name at the top level.
+    # What such a call imports may be the value of a name at the top level; it may be in a string
+    # that is formatted.
     calls = b"import_module" in source or b"__import__" in source
+    words = [match.start() for match in _WORD.finditer(source)]
+    ends, words = _statements(source, words, calls)
     pieces: List[bytes] = []
     kept = start = 0
-    for end in (*_statements(source), len(source)):
+    for end in (*ends, len(source)):
         cut, left = end, b""
-        if not _may_import(source, start, end):
+        if not _any(words, start, end):
             # A decorator may stand before it, which needs a definition.
             cut, left = start, _LEFT_OUT if start else b""
         elif start and source.startswith(_DEFINITIONS, start):
-            pieces += (source[kept:start], *_pruned(source[start:end]))
+            own = [word - start for word in words[bisect_left(words, start) :] if word < end]
+            pieces += (source[kept:start], *_pruned(source[start:end], own))
             kept = end
         elif not calls:
             statement = _IMPORT.match(source, start, end)
-            if statement is not None and not _may_import(source, statement.end(), end):
+            if statement is not None and not _any(words, statement.end(), end):
                 cut = statement.end()
         if cut < end:
             pieces += (source[kept:cut], left, b"\n" * source.count(b"\n", cut, end))
@@ -78,27 +83,41 @@ def skeleton(source: bytes) -> bytes:
     return b"".join((*pieces, source[kept:]))
 
 
-def _statements(source: bytes) -> Iterator[int]:
-    """Where definitions and imports at the top level begin, up to the first behind all imports."""
-    last = _last(source)
+def _any(words: List[int], start: int, end: int) -> bool:
+    at = bisect_left(words, start)
+    return at < len(words) and words[at] < end
+
+
+def _statements(source: bytes, words: List[int], in_strings: bool) -> Tuple[List[int], List[int]]:
+    """Where definitions and imports at the top level begin, and which words may import.
+
+    Not those in comments, nor ``in_strings`` unless they are asked for; up to the first beginning
+    behind all of them.
+    """
+    begins: List[int] = []
+    outside: List[int] = []
+    number, last = 0, len(words)
     for match in _TOP.finditer(source):
-        if source[match.start()] == 0x0A:
-            yield match.end()
-            if match.end() > last:
-                return
+        start, end = match.span()
+        while number < last and words[number] < start:
+            outside.append(words[number])
+            number += 1
+        if source[start] == 0x0A:
+            begins.append(end)
+            if number == last:
+                return begins, outside
+        else:
+            while number < last and words[number] < end:
+                if in_strings:
+                    outside.append(words[number])
+                number += 1
+    return begins, [*outside, *words[number:]]
 
 
-def _last(source: bytes) -> int:
-    at = source.rfind(b"import")
-    while at >= 0 and not _WORD.match(source, at):
-        at = source.rfind(b"import", 0, at)
-    return at
-
-
-def _pruned(source: bytes) -> Iterator[bytes]:
+def _pruned(source: bytes, words: List[int]) -> Iterator[bytes]:
     """The pieces of a definition at the top level without what in it cannot import.
 
-    These are other definitions, and what follows the last import of a function.
+    These are other definitions, and what is around the only imports of a function.
     """
     lines = [] if b"\t" in source else list(_indented(source))
     start = 0
@@ -113,18 +132,26 @@ def _pruned(source: bytes) -> Iterator[bytes]:
         if statement is None:
             around.append((begin, indent))
             end = _end(source, lines, number, indent)
-            if _may_import(source, begin, end) or _dedented(indent).search(source, begin, end):
+            if _any(words, begin, end) or _dedented(indent).search(source, begin, end):
                 continue
             left = b" " * indent + _LEFT_OUT
         else:
-            # Nothing but the function is around it, so that nothing follows on which it depends.
+            if _dedented(indent).search(source, first, begin):
+                continue
+            # Nothing but the function is around it: it depends on nothing before it, ...
+            if source.startswith(_FUNCTIONS, first + outer) and not _any(
+                words, max(first, start), begin
+            ):
+                if first >= start:
+                    yield source[start:first]
+                    yield b" " * outer + _HEAD
+                yield b"\n" * source.count(b"\n", max(first, start), begin)
+                yield source[begin : statement.end()]
+                start = statement.end()
+            # ... and nothing that follows depends on it.
             begin = statement.end()
             end = _end(source, lines, number, outer)
-            if (
-                _may_import(source, begin, end)
-                or _dedented(indent).search(source, first, begin)
-                or _dedented(outer).search(source, first, end)
-            ):
+            if _any(words, begin, end) or _dedented(outer).search(source, first, end):
                 continue
             left = b""
         yield source[start:begin]

@@ -473,6 +473,20 @@ def external_pythons() -> Tuple[str, ...]:
     return tuple(str(one.get("spec")) for one in entry.get("externals") or ())
 
 
+def install_options(path: Path) -> Tuple[str, ...]:
+    """Options of Spack's by which it can install an environment.
+
+    Where a root is in an upstream only, and no root there, the new installer of 1.3 fails, as it
+    cannot mark it as one (``KeyError`` in ``Database._mark``). The old one does without.
+    """
+    try:
+        from spack.new_installer import MarkExplicitAction  # noqa: F401
+    except ImportError:
+        return ()
+    with spack.environment.Environment(str(path)).manifest.use_config():
+        return ("-c", "config:installer:old") if spack.config.get("upstreams") else ()
+
+
 def run(options: Sequence[str], path: Path, *arguments: str) -> int:
     """Run a command of this Spack in an environment, with its output on stderr.
 

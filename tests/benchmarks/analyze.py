@@ -23,6 +23,9 @@ has any name, so that nothing is asked of a real one. Poncho reads one script an
 names: it is run on each file of a project by itself, if its ``package_analyze.py`` is given, with
 a stand-in for conda that lists the distributions of the venv.
 
+We are measured as by default, and *on import*, by ``--toplevel``: without what functions
+import. What a project declares is the truth, so it is nothing that our analysis looks at.
+
 **Speed.** All files that each tool would read by default, in one directory. Wall time is with all
 cores that there are; deptry uses them too.
 """
@@ -104,6 +107,19 @@ HOSTILE: Mapping[str, Callable[[Path], Any]] = {
     "notebook.ipynb": lambda path: path.write_bytes(b"[" * 99999),
     "empty": lambda path: path.mkdir(),
 }
+#: The same for what may not be read, by somebody who is not root; and what is named of it.
+UNREADABLE: Mapping[str, Tuple[Callable[[Path], Any], str]] = {
+    "unreadable.py": (lambda path: path.touch(mode=0), ""),
+    "unreadable.ipynb": (lambda path: path.touch(mode=0), ""),
+    "unreadable": (lambda path: path.mkdir(mode=0), ""),
+    "unsearchable": (
+        lambda path: (path.mkdir(), (path / "a.py").write_text("import a\n"), path.chmod(0o444)),
+        "",
+    ),
+    "unlisted": (lambda path: (path.mkdir(), path.chmod(0o111)), ""),
+    "behind": (lambda path: path.mkdir(mode=0), "a.py"),
+}
+NOBODY = 65534
 #: What there is an answer for all the same.
 READABLE: Mapping[str, Callable[[Path], Any]] = {
     "empty.py": lambda path: path.write_bytes(b""),
@@ -238,7 +254,8 @@ def features(run: Run) -> None:
         (folder / "METADATA").write_text(text)
         (folder / "RECORD").write_text("".join(f"{one},,\n" for one in files.split()))
     tools = Tools(run.cache / "bare", venv, run.scratch)
-    names = [one for one in tools.by_name if one not in ("pipreqs", "poncho")]
+    left_out = ("pyvarium on import", "pipreqs", "poncho")
+    names = [one for one in tools.by_name if one not in left_out]
     print(f"\n{'features':<14}" + "".join(f"{name:>16}" for name in names))
     right = dict.fromkeys(names, 0)
     folders = sorted(one.parent for one in SAMPLES.glob("*/expected.json"))
@@ -297,7 +314,9 @@ def score(
 ) -> Scores:
     scores: Scores = {}
     for name in tools.by_name:
+        begun = time.monotonic()
         answers = tools.answers(name, [one.directory for one in samples])
+        print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         for sample, found in zip(samples, answers):
             by_import = name in ("fawltydeps", "deptry")
             projects = {one for text in found for one in as_projects(text, mapping, by_import)}
@@ -328,7 +347,7 @@ def show_scores(run: Run, venv: str, half: str, scores: Scores) -> None:
             f"{one.f1:>7.3f}{one.lenient:>11.3f}",
             flush=True,
         )
-    others = {name: one for name, one in rows.items() if name != "pyvarium"}
+    others = {name: one for name, one in rows.items() if not name.startswith("pyvarium")}
     if not others or "pyvarium" not in rows:
         return
     for what in ("precision", "recall", "lenient"):
@@ -412,8 +431,33 @@ def hostile(run: Run) -> None:
         clean += good and "Traceback" not in ran.err
         said = (lines or [ran.out.splitlines()[-1]])[0].replace(f"{run.scratch}/", "")
         print(f"{name:<16}exit {ran.code}, {1000 * ran.cpu:4.0f} ms  {said[:70]}")
-    total = len(HOSTILE) + len(READABLE)
+    clean += unreadable(run)
+    total = len(HOSTILE) + len(UNREADABLE) + len(READABLE)
     run.bars.add("hostile sources: clean", f"{clean} of {total}", "all", clean == total)
+
+
+def unreadable(run: Run) -> int:
+    """How many of those that may not be read are told of in one line; as root, by another user."""
+    clean = 0
+    as_root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory(prefix="analyze.") as directory:
+        shutil.copytree(CHECKOUT / "spack-pyvarium" / "pyvarium", Path(directory, "pyvarium"))
+        os.chmod(directory, 0o755)
+        for name, (make, inner) in UNREADABLE.items():
+            path = Path(directory, name)
+            make(path)
+            if as_root:
+                os.chown(path, NOBODY, NOBODY)
+            command = [sys.executable, "-m", "pyvarium", "analyze", path / inner]
+            if as_root:
+                command = ["setpriv", f"--reuid={NOBODY}", "--clear-groups", *command]
+            ran = start(command, {"PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"})
+            lines = ran.err.splitlines()
+            clean += ran.code == 1 and len(lines) == 1 and "(Permission denied)" in lines[0]
+            said = lines[-1].replace(f"{directory}/", "") if lines else ran.out
+            print(f"{name:<16}exit {ran.code}, {1000 * ran.cpu:4.0f} ms  {said[:70]}")
+            path.chmod(0o700)
+    return clean
 
 
 def imported(run: Run) -> None:
@@ -472,7 +516,10 @@ class Tools:
         self.pyproject = scratch / "pyproject.toml"
         self.pyproject.write_text('[project]\nname = "none"\nversion = "1"\ndependencies = []\n')
         self.source = poncho
-        self.by_name: Dict[str, Tool] = {"pyvarium": self.pyvarium}
+        self.by_name: Dict[str, Tool] = {
+            "pyvarium": self.pyvarium,
+            "pyvarium on import": self.pyvarium_on_import,
+        }
         if index is not None:
             self.by_name["pipreqs"] = self.pipreqs
         if environment == venv or index is None:
@@ -490,6 +537,9 @@ class Tools:
             command += ["--environment", self.environment]
         ran = start(command, OURS)
         return set(map(name_of, json.loads(ran.out)["requirements"])) if ran.out else set(), ran
+
+    def pyvarium_on_import(self, path: Path, options: Sequence[str]) -> Tuple[Set[str], Ran]:
+        return self.pyvarium(path, ["--toplevel", *options])
 
     def pipreqs(self, path: Path, options: Sequence[str]) -> Tuple[Set[str], Ran]:
         return self._pipreqs(path, "--pypi-server", str(self.index))

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -24,10 +25,14 @@ from pyvarium.analysis import (
     analyze,
     as_project,
     parse_mapping,
+    parse_roles,
     requirements,
+    stdlib_names,
 )
 from pyvarium.errors import PyvariumError
 from pyvarium.importables import Record
+from pyvarium.imports import Host
+from pyvarium.layout import Role
 from pyvarium.model import Provided
 from pyvarium.sources import read_project
 
@@ -175,15 +180,95 @@ BEHIND = {"own/__init__.py": "", "own/a.py": "import needed\n", "tests/b.py": "i
     ],
     ids=["project", "scripts", "src", "behind"],
 )
-def test_what_is_for_development_is_not_wanted(
+def test_what_is_not_run_is_not_wanted(
     tmp_path: Path, files: Dict[str, str], wanted: Tuple[str, ...]
 ) -> None:
     analysis = analyze(Wish((write(tmp_path, files),)), Installed())
     assert requirements(analysis) == wanted
-    labels = {
-        one.labels for found in analysis.found if not found.wanted for one in found.sightings
-    }
-    assert labels <= {("development",), ("required",)}
+    roles = {one.needed_to for one in analysis.found if not one.wanted and one.project}
+    assert roles <= {(Role.TEST,), (Role.DOCS,), (Role.DEVELOPMENT,)}
+
+
+@pytest.mark.parametrize(
+    ("roles", "wanted"),
+    [
+        (["test"], ("testing",)),
+        (["docs"], ("docs-theme",)),
+        (["development", "run"], ("building", "managing", "needed")),
+    ],
+)
+def test_roles(tmp_path: Path, roles: List[str], wanted: Tuple[str, ...]) -> None:
+    write(tmp_path, {**FLAT, "pyproject.toml": ""})
+    wish = Wish((tmp_path,), roles=parse_roles(roles))
+    assert requirements(analyze(wish, Installed())) == wanted
+
+
+TRIED = "try:\n    {}\nexcept ImportError:\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({"own/__init__.py": "from . import a\n"}, ("needed",)),
+        ({"own/__init__.py": TRIED.format("from . import a")}, ()),
+        (
+            {"own/__init__.py": TRIED.format("from . import b"), "own/b.py": "from . import a\n"},
+            (),
+        ),
+        (
+            {
+                "own/__init__.py": TRIED.format("from . import a"),
+                "own/b.py": "from . import a\n",
+            },
+            ("needed",),
+        ),
+        ({"own/__init__.py": "if TYPE_CHECKING:\n    from . import a\n"}, ()),
+        ({"own/__init__.py": "def f():\n    from . import a\n"}, ("needed",)),
+        ({"own/__init__.py": ""}, ("needed",)),
+        ({"own/__init__.py": "", "own/a.py": "def f():\n    import x\n"}, ("x",)),
+    ],
+    ids=[
+        "always",
+        "tried",
+        "deep",
+        "other-way",
+        "typing",
+        "lazy",
+        "by-user",
+        "function",
+    ],
+)
+def test_on_what_a_module_of_a_project_depends(
+    tmp_path: Path, files: Dict[str, str], wanted: Tuple[str, ...]
+) -> None:
+    write(tmp_path, {"setup.cfg": "", "own/a.py": "import needed\n", **files})
+    assert requirements(analyze(Wish((tmp_path,)), Installed())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "role"),
+    [
+        ("x = 1\n", (), Role.VENDORED),
+        ("from ._vendor import copy\n", ("needed",), Role.RUN),
+        (TRIED.format("from ._vendor import copy"), (), None),
+    ],
+    ids=["unused", "used", "tried"],
+)
+def test_copies_of_other_projects(
+    tmp_path: Path, source: str, wanted: Tuple[str, ...], role: Optional[Role]
+) -> None:
+    write(
+        tmp_path,
+        {
+            "setup.cfg": "",
+            "own/__init__.py": source,
+            "own/_vendor/__init__.py": "",
+            "own/_vendor/copy.py": "import needed\n",
+        },
+    )
+    analysis = analyze(Wish((tmp_path,)), Installed())
+    [found] = [one for one in analysis.found if one.project]
+    assert (requirements(analysis), found.needed_to) == (wanted, (role,) if role else ())
 
 
 def test_tests_that_are_named_are_wanted(tmp_path: Path) -> None:
@@ -254,12 +339,93 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     assert skipped.reason == "is larger than 8 MiB"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read(tmp_path: Path) -> None:
-    script = tmp_path / "s.py"
-    script.touch(mode=0)
-    [skipped] = analyze(Wish((script,)), Installed()).skipped
-    assert skipped.reason == "cannot be read (Permission denied)"
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """As somebody who may not read everything, as root may."""
+    root = os.geteuid() == 0
+    stdlib_names(Host().version)  # The library of this Python may be root's alone.
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode", "named", "code", "skipped"),
+    [
+        ("a.py", 0, "a.py", 1, ["a.py"]),
+        ("b/c.py", 0, "b", 0, ["b/c.py"]),
+        ("b", 0, "b", 1, ["b"]),
+        ("b", 0, "b/c.py", 1, ["b/c.py"]),
+        ("b", 0o444, "b", 1, ["b/c.py", "b/d.py", "b/e"]),
+        ("b", 0o111, "b", 1, ["b"]),
+        ("b", 0o111, "b/c.py", 0, []),
+        ("b/e", 0, "b", 0, ["b/e"]),
+        ("b/pyproject.toml", 0, "b", 0, []),
+        ("f.ipynb", 0, "f.ipynb", 1, ["f.ipynb"]),
+    ],
+)
+def test_what_may_not_be_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    closed: str,
+    mode: int,
+    named: str,
+    code: int,
+    skipped: List[str],
+) -> None:
+    for name in ("SPACK_ENV", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    names = ("a.py", "b/c.py", "b/d.py", "b/e/f.py", "b/pyproject.toml", "f.ipynb")
+    write(tmp_path, dict.fromkeys(names, ""))
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 65534 if os.geteuid() == 0 else -1, -1)
+    monkeypatch.chdir(tmp_path)
+    os.chmod(closed, mode)
+    try:
+        with as_nobody():
+            done = main(["analyze", named])
+    finally:
+        os.chmod(closed, 0o700)
+    said = sorted(capsys.readouterr().err.splitlines())
+    assert (done, said) == (
+        code,
+        [f"Skipped: {one}: cannot be read (Permission denied)" for one in skipped],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--environment", "b"],
+            "error: b/pyvenv.cfg: cannot be read (Permission denied); name what you may read",
+        ),
+        (["-o", "b/out"], "error: b/out: cannot be read (Permission denied); make it readable"),
+    ],
+)
+def test_places_that_may_not_be_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    arguments: List[str],
+    said: str,
+) -> None:
+    write(tmp_path, {"a.py": "", "b/c.py": ""})
+    for path in (tmp_path, tmp_path / "b"):
+        os.chown(path, 65534 if os.geteuid() == 0 else -1, -1)
+    monkeypatch.chdir(tmp_path)
+    os.chmod("b", 0)
+    try:
+        with as_nobody():
+            done = main(["analyze", *arguments, "a.py"])
+    finally:
+        os.chmod("b", 0o700)
+    assert (done, capsys.readouterr().err) == (1, f"{said}\n")
 
 
 def test_many_files_are_as_few(tmp_path: Path) -> None:

@@ -90,18 +90,27 @@ def test_skeletons_of_the_standard_library(path: Path) -> None:
     [
         (
             b"import a\n@b\ndef c():\n    pass\n\ndef d():\n    import e\n",
-            b"import a\n\ndef _():0\n\n\ndef d():\n    import e\n",
+            b"import a\n\ndef _():0\n\n\ndef _():\n    import e\n",
         ),
         (
             b"\nclass a:\n    def b():\n        e\n    def c():\n        import d\n        d()\n",
-            b"\nclass a:\n    def _():0\n\n    def c():\n        import d\n\n",
+            b"\nclass a:\n    def _():0\n\n    def _():\n        import d\n\n",
         ),
         (
             b"\ndef a(\n) -> c:\n    from d import (\n        e\n    )\n    return e\nf = 1\n",
-            b"\ndef a(\n) -> c:\n    from d import (\n        e\n    )\n\n\n",
+            b"\ndef _():\n\n    from d import (\n        e\n    )\n\n\n",
         ),
+        (
+            b'\ndef a():\n    """\n    import b\n    """\n    import c\n',
+            b"\ndef _():\n\n\n\n    import c\n",
+        ),
+        (
+            b"\ndef a():\n    b\n    import c  # d\n    from f import (\n  g,  # h\n    )\n",
+            b"\ndef _():\n\n    import c  # d\n    from f import (\n  g,  # h\n    )\n",
+        ),
+        (b"\n'import a'\nimport b\n# import c\nd\n", b"\n\nimport b\n\n\n"),
     ],
-    ids=["at the top level", "in a class", "behind an import"],
+    ids=["at the top level", "in a class", "behind an import", "string", "several", "comment"],
 )
 def test_what_is_left_out_keeps_its_lines(source: bytes, left: bytes) -> None:
     assert skeleton(source) == left
@@ -110,11 +119,13 @@ def test_what_is_left_out_keeps_its_lines(source: bytes, left: bytes) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        b"def a():\n    try:\n        import b\n    except ImportError:\n        b = 1\n",
-        b"class a:\n    def b(self): pass\nif c:\n    def d(): import e\n",
-        b"def a():\n    import b; c()\n",
-        b'def a():\n    """\n    import b\n    """\n    import c\n',
-        b"import_module(a)\nimport b\na = 'c'\n",
+        b"\ndef a():\n    try:\n        import b\n    except ImportError:\n        b = 1\n",
+        b"\nclass a:\n    def b(self): pass\nif c:\n    def d(): import e\n",
+        b"\nclass a:\n    b\n    import c\n",
+        b"\ndef a():\n    import b; c()\n",
+        b"\ndef a():\n    if b:\n        c\n        import d\n",
+        b"\ndef a():\n    f'{__import__(b)}'\n",
+        b"\nimport_module(a)\nimport b\na = 'c'\n",
     ],
 )
 def test_what_an_import_depends_on_is_not_left_out(source: bytes) -> None:

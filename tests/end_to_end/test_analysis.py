@@ -10,12 +10,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable, List
 
-import pytest
 from installers import NEWEST, Installer
 from spacks import Environment, Spack, write
 
 
-@pytest.mark.usefixtures("on_one_spack")
 def test_from_a_script_to_its_environment(
     spack: Spack, installer_of: Callable[[str], Installer], tmp_path: Path
 ) -> None:

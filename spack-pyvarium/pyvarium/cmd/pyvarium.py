@@ -248,6 +248,12 @@ def _add_analyze(commands):
         "--toplevel", action="store_true", help="only what runs when it is imported"
     )
     analyze.add_argument("--function", metavar="NAME", help="only what NAME or Class.NAME uses")
+    analyze.add_argument(
+        "--role",
+        action="append",
+        choices=["run", "test", "docs", "development", "vendored"],
+        help="what is needed to do what: repeatable (default: run)",
+    )
     for option, metavar, text in (
         ("--pkg-mapping", "IMPORT=NAME", "the project that an import comes from"),
         ("--extra-pkg", "NAME", "a requirement besides"),
@@ -801,7 +807,8 @@ def analyze_imports(args):
 
     Local modules are followed, the block of a script (PEP 723) is read. Nothing is imported or run.
     What is not installed in the active environment has a guess for its project. What cannot be
-    read is skipped; it is an error where nothing else is left.
+    read is skipped; it is an error where nothing else is left. Of a project counts what it needs to
+    run; --role asks for what its tests, its documentation or its development need.
     """
     from pathlib import Path
 
@@ -814,6 +821,7 @@ def analyze_imports(args):
         function=args.function,
         mapping=analysis.parse_mapping(args.pkg_mapping),
         extra=tuple(args.extra_pkg),
+        roles=analysis.parse_roles(args.role),
     )
     environment = spack_api.active_environment()
     directory = None if environment else analysis.chosen_directory(os.environ)

@@ -1,8 +1,8 @@
 import numpy
 try:
-    import yaml
+    import ujson
 except ImportError:
-    yaml = None
+    ujson = None
 if numpy:
     import click
 def later():
