@@ -437,6 +437,44 @@ def test_clean_keeps_the_newest_and_what_is_in_use(runner: Runner) -> None:
     assert os.listdir(runner.cache) == ["other"]
 
 
+def test_clean_removes_what_a_dead_start_has_left_beside_what_is_complete(runner: Runner) -> None:
+    runner.run("true")
+    lease = runner.cache / f".{PACK.content_id}.lease"
+    lease.mkdir()
+    (lease / "owner").write_text("elsewhere.1 1\n")
+    os.utime(lease, (1, 1))
+    words = ["sh", str(RUNNER), "--clean", "-u", str(runner.cache)]
+    done = runner.start(words, PYVARIUM_LOCK="lease")
+    assert (done.stdout, done.stderr) == (f"{runner.cache / PACK.content_id}: removed\n", "")
+    assert os.listdir(runner.cache) == []
+
+
+def failing(runner: Runner, name: str, script: str) -> str:
+    """A PATH on which a program is another one."""
+    programs = runner.place / "failing"
+    programs.mkdir()
+    (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+    (programs / name).chmod(0o755)
+    return f"{programs}:{os.environ['PATH']}"
+
+
+def test_an_unpacking_that_is_killed_is_told(runner: Runner) -> None:
+    words = runner.command("true")
+    failing(runner, "python", "kill -9 $$")
+    words[2:2] = ["--unpack-with", str(runner.place / "failing" / "python"), "/nowhere"]
+    done = runner.start(words)
+    said = f"pyvarium-run: {runner.pack}: was not unpacked, since that ended with 137; try again"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, said)
+    assert runner.left() == []
+
+
+def test_a_lease_that_cannot_be_taken_is_told(runner: Runner) -> None:
+    program = f'case $* in *.lease) exit 1 ;; esac\nexec {shutil.which("mkdir")} "$@"'
+    done = runner.run("true", PYVARIUM_LOCK="lease", PATH=failing(runner, "mkdir", program))
+    said = f"pyvarium-run: {runner.cache}: cannot be written to; choose another --unpack-to\n"
+    assert (done.returncode, done.stderr, runner.left()) == (1, said, [])
+
+
 def test_its_version_is_that_of_the_package() -> None:
     done = subprocess.run(["sh", RUNNER, "--version"], capture_output=True, text=True)
     assert done.stdout == f"pyvarium-run {pyvarium.__version__}\n"
