@@ -374,7 +374,7 @@ def pack(data: bytes) -> None:
 def manifest(data: bytes) -> None:
     """What a pack says of itself: no name of it leads out of where it is unpacked."""
     for name in packs.parse_manifest(data).entries:
-        assert name == os.path.normpath(name) and not name.startswith(("/", "..")), name
+        assert name == os.path.normpath(name) and not name.startswith(("/", "../")), name
         assert name.isprintable() or not re.search(r"[\0-\x1f\x7f]", name), name
 
 
