@@ -201,6 +201,7 @@ ALL: Tuple[Scenario, ...] = (
         ),
         stubs=FITTING,
         needs=("/etc/profile.d/lmod.sh",),
+        thorough=True,
     ),
     Scenario(
         "choice",
@@ -275,6 +276,7 @@ ALL: Tuple[Scenario, ...] = (
             Step(USERS, "source <("),
         ),
         stubs=FITTING,
+        thorough=True,
     ),
     Scenario(
         "a venv made by hand",
@@ -292,6 +294,7 @@ ALL: Tuple[Scenario, ...] = (
             Step(USERS, "spack pyvarium new analysis --from"),
         ),
         stubs=NUMPY,
+        thorough=True,
     ),
     Scenario(
         "exports",
@@ -313,6 +316,7 @@ ALL: Tuple[Scenario, ...] = (
             ),
         ),
         stubs=NUMPY,
+        thorough=True,
     ),
     Scenario(
         "commits",
@@ -356,6 +360,7 @@ ALL: Tuple[Scenario, ...] = (
             ),
         ),
         stubs=(*NUMPY, "py-netcdf4@1.7.2"),
+        thorough=True,
     ),
     Scenario(
         "a backend",

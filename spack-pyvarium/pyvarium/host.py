@@ -128,15 +128,16 @@ def prepare(
     calls need not repeat these two. What a killed call left is used where it is whole. Raises
     HostError.
     """
-    prefix = Path(os.path.abspath(prefix))
+    prefix = Path(os.path.realpath(prefix))
     origin = _checked_release(release) if spack_root is None else _checked_root(spack_root)
     earlier = _read_preparation(prefix)
     if earlier is None:
         _check_unused(prefix)
+    sources = source_cache or (earlier.source_cache if earlier else prefix / "sources")
     wanted = Preparation(
         origin,
         probe(python or sys.executable).executable if python or not earlier else earlier.python,
-        os.path.abspath(source_cache or (earlier.source_cache if earlier else prefix / "sources")),
+        os.path.realpath(sources),
     )
     if earlier and wanted != replace(earlier, runner=None):
         made = f"{earlier.origin}, {earlier.python} and {earlier.source_cache}"

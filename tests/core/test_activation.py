@@ -70,7 +70,12 @@ PROGRAMS = {
     "tcsh": Program(("tcsh", "-f"), Shell.CSH, "set; /usr/bin/env; alias"),
     "csh": Program(("csh", "-f"), Shell.CSH, "set; /usr/bin/env; alias"),
 }
-POSIX = [name for name, program in PROGRAMS.items() if program.shell is Shell.SH]
+#: One of each family is enough for ``./test --fast``.
+SESSIONS = {
+    name: pytest.param(name, marks=[pytest.mark.programs] * (name not in {"bash", "fish", "tcsh"}))
+    for name in PROGRAMS
+}
+POSIX = [SESSIONS[name] for name, program in PROGRAMS.items() if program.shell is Shell.SH]
 
 
 class Session:
@@ -201,7 +206,7 @@ def activate_ordinary(session: Session, path: Path) -> None:
     session.source(path / "bin" / scripts[session.shell])
 
 
-@pytest.fixture(params=PROGRAMS)
+@pytest.fixture(params=SESSIONS.values())
 def session(request: pytest.FixtureRequest, tmp_path: Path) -> Session:
     return Session(request.param, tmp_path)
 
@@ -401,7 +406,7 @@ def test_prompt_expands_to_itself(
     assert (session.errors, session.output) == ("", [f"({HARMLESS}) > ", "done"])
 
 
-@pytest.mark.parametrize("session", [*POSIX, "tcsh", "csh"], indirect=True)
+@pytest.mark.parametrize("session", [*POSIX, SESSIONS["tcsh"], SESSIONS["csh"]], indirect=True)
 def test_alias_of_that_name_comes_back(session: Session, environment: Layered) -> None:
     words = "'echo \"alias\"'"
     session.type(f"alias deactivate={words}", csh=f"alias deactivate {words}")

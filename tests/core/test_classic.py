@@ -206,7 +206,10 @@ def test_what_nobody_else_needs_where_nothing_tells(made: Classic) -> None:
     assert project_of(made)[0] == ["xarray"]
 
 
-def test_verify_without_spack(made: Classic, capsys: pytest.CaptureFixture) -> None:
+def test_verify_without_spack(
+    made: Classic, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     made.install("numpy", "2.4.0")
     made.configure(made.site.view)
     assert main(["verify", str(made.path)]) == 3

@@ -22,7 +22,7 @@ from pyvarium.versions import label_of
 
 
 @given(projects())
-@settings(max_examples=settings().max_examples)
+@settings(max_examples=settings().max_examples // 2)
 def test_round_trip(drawn: Project) -> None:
     recipe = describe(drawn, ["x", "y"])
     assert differences(drawn, recipe) == ()
@@ -82,7 +82,7 @@ def baz_inlined(project: str, extra: str) -> Optional[Tuple[Requirement, ...]]:
 
 
 @given(projects(), st.lists(NUMBERS, unique=True, min_size=1, max_size=6))
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 def test_round_trip_with_known_recipes(drawn: Project, versions: List[str]) -> None:
     known = {
         "bar": Known("bar-of-old", versions=tuple(versions)),

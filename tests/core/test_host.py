@@ -99,6 +99,19 @@ def test_recipes_are_inside_before_spack_1_only() -> None:
     assert [release for release, recipes in RELEASES.items() if not recipes] == ["v0.23.1"]
 
 
+def test_a_link_to_a_prepared_host_is_that_host(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    (hosts / "made").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(hosts)
+    (hosts / "made/host.json").write_text(
+        f'{{"origin": "v1.1.0", "python": "/opt/python", "runner": "/opt/python",'
+        f' "source_cache": "{hosts / "sources"}"}}'
+    )
+    linked = tmp_path / "link"
+    host = prepare(linked / "made", "v1.1.0", source_cache=linked / "sources")
+    assert host.prefix == hosts / "made"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -31,7 +31,11 @@ SHELLS = [
     ["yash"],
     ["zsh", "--emulate", "sh"],
 ]
-FOUND = [shell for shell in SHELLS if shutil.which(shell[0])]
+FOUND = [
+    pytest.param(shell, marks=[pytest.mark.programs] * (shell != ["sh"]))
+    for shell in SHELLS
+    if shutil.which(shell[0])
+]
 
 #: What tar makes of them is what the manifest names, so that nobody can tell afterwards.
 SEEN_BY_PYTHON_ALONE = {"deep", "long name", "links in a circle", "link twice", "twice"}

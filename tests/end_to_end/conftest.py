@@ -191,6 +191,13 @@ def thoroughly(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
+def uv_or_thoroughly(installer: Installer, request: pytest.FixtureRequest) -> None:
+    """The same for all installers but uv, which is the fastest."""
+    if installer.tool != "uv" and not request.config.getoption("thorough"):
+        pytest.skip("not asked for by --thorough")
+
+
+@pytest.fixture
 def new_environment(prepared: Spack, tmp_path: Path) -> NewEnvironment:
     """Makes environments in a directory of the test's own."""
     return NewEnvironment(tmp_path, prepared.recorded)

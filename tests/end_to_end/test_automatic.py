@@ -216,7 +216,7 @@ def test_malformed(spack: Spack, new_environment: NewEnvironment) -> None:
     assert environment.text == MALFORMED
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("thoroughly", "on_one_spack")
 def test_full_disk(
     spack: Spack, new_environment: NewEnvironment, small_disk: Callable[[Path], None]
 ) -> None:
@@ -354,7 +354,7 @@ def test_interrupted_install(spack: Spack, new_environment: NewEnvironment) -> N
     assert environment.pins == environment.importable == {"tiny": "1.0"}
 
 
-@pytest.mark.usefixtures("on_newest_spack")
+@pytest.mark.usefixtures("thoroughly", "on_newest_spack")
 def test_killed_while_installing(spack: Spack, new_environment: NewEnvironment) -> None:
     environment = new_environment("py-six@1.16.0")
     spack("-D", environment.path, "install")

@@ -168,6 +168,7 @@ def run_action(
     return done
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_the_action_that_checks(
     consumer: Callable[[str], Path], ours: Path, tmp_path: Path
 ) -> None:
@@ -191,6 +192,7 @@ def test_the_action_that_checks(
     ask(consumer(SCHEMAS), "-m", "check_jsonschema", *schema, workflow)
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_the_action_that_installs(
     consumer: Callable[[str], Path],
     spack: Spack,

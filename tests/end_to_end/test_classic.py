@@ -37,7 +37,7 @@ def codes(spack: Spack, venv: Path) -> Dict[str, List[str]]:
     return found
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("thoroughly", "on_one_spack")
 def test_on_a_view(
     spack: Spack,
     prepared: Spack,

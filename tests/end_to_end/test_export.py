@@ -73,6 +73,7 @@ def would_install(installer: Installer, environment: Environment, command: str) 
     return said.splitlines()[-1].strip() if said.strip() else ""
 
 
+@pytest.mark.usefixtures("uv_or_thoroughly")
 def test_installers_find_all_installed(
     prepared: Spack,
     spack: Spack,
@@ -119,6 +120,7 @@ def test_installers_find_all_installed(
     assert layer.look() == HOLDS
 
 
+@pytest.mark.usefixtures("uv_or_thoroughly")
 def test_a_portable_project_elsewhere(
     spack: Spack,
     new_environment: NewEnvironment,
@@ -185,6 +187,7 @@ def test_other_tools(
     assert "tensors==2.9.0" in pip
 
 
+@pytest.mark.usefixtures("thoroughly")
 @pytest.mark.parametrize("tool", ["uv", "poetry"])
 def test_renovate(
     spack: Spack,

@@ -59,7 +59,7 @@ print(json.dumps({
 VARIABLES = "  env_vars:\n    set:\n      ANALYSIS_DATA: /data/{of-2026} $HOME\n"
 
 
-@pytest.mark.usefixtures("on_newest_spack")
+@pytest.mark.usefixtures("thoroughly", "on_newest_spack")
 def test_kernel(
     spack: Spack,
     prepared: Spack,

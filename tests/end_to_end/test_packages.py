@@ -118,7 +118,7 @@ def test_no_recipe_is_called_as_one_of_builtin_might_be() -> None:
     assert [name for name in RECIPES if "pyvarium" not in name] == []
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("thoroughly", "on_one_spack")
 def test_others_are_built_as_without_us(spack: Spack) -> None:
     """To the hash of every spec, also where ours is the first of the repos."""
     if spack.release != "v0.23.1":  # There builtin is always the last.

@@ -234,6 +234,7 @@ def test_one_command_and_all_is_installed(recipes: Recipes, on_newest_spack: Non
     assert answer["unmet"] == [] and answer["distributions"] >= 5
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_what_is_made_has_the_form_that_spack_asks_for(
     recipes: Recipes, on_one_spack: None
 ) -> None:
@@ -272,6 +273,7 @@ def test_an_update_keeps_what_was_written_by_hand(recipes: Recipes, on_one_spack
     assert recipes.update("moorland", "--check").err.count("Error") == 0
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_a_recipe_that_is_there_is_extended(recipes: Recipes, on_one_spack: None) -> None:
     """By what is new alone: the rest is builtin's, whose recipe stays as it is."""
     builtin = Path(recipes.spack("location", "--package-dir", "py-idna").out.strip(), "package.py")
@@ -348,6 +350,7 @@ def test_a_recipe_is_compared_with_its_metadata(recipes: Recipes, thoroughly: No
     ]
 
 
+@pytest.mark.usefixtures("thoroughly")
 def test_what_cannot_be_made(recipes: Recipes, on_newest_spack: None) -> None:
     """Each is one line of error that names what is wrong, and leaves no trace."""
     index, root = recipes.index, recipes.spack.root

@@ -271,7 +271,7 @@ def one_line(done: Done) -> str:
 # Installed into the Python that runs Spack ------------------------------------------------------
 
 
-@pytest.mark.usefixtures("on_one_spack")
+@pytest.mark.usefixtures("thoroughly", "on_one_spack")
 def test_pip_install_and_uninstall(spack: Spack, wheel: Path, tmp_path: Path) -> None:
     before = tree(spack.configuration)
     run(sys.executable, "-m", "venv", tmp_path / "venv")
@@ -546,7 +546,7 @@ def test_command_for_everybody(
     assert unharmed(spack) == []
 
 
-@pytest.mark.usefixtures("on_newest_spack")
+@pytest.mark.usefixtures("thoroughly", "on_newest_spack")
 def test_everything_for_everybody(spack: Spack, clone: Path, wheels: Path) -> None:
     """One command, which a user's own setup and removal do not touch."""
     needs_includes(spack)

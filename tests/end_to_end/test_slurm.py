@@ -42,7 +42,7 @@ def wait_for(ready: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.usefixtures("on_newest_spack")
+@pytest.mark.usefixtures("thoroughly", "on_newest_spack")
 def test_an_array_unpacks_once_on_each_node(
     packed: Path, cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Dict, Mapping, Tuple
 
+import pytest
 from installers import HOLDS, OPERATIONS, OWN_WORDS, SETTINGS, Installer, Layer
 from spacks import Environment, NewEnvironment, Spack, python_of, write
 
@@ -66,6 +67,7 @@ build_wheel = build_editable
 """
 
 
+@pytest.mark.usefixtures("uv_or_thoroughly")
 def test_two_variants(
     prepared: Spack,
     spack: Spack,
