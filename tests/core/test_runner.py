@@ -448,9 +448,48 @@ def test_clean_removes_what_a_dead_start_has_left_beside_what_is_complete(runner
     (lease / "owner").write_text("elsewhere.1 1\n")
     os.utime(lease, (1, 1))
     words = ["sh", str(RUNNER), "--clean", "-u", str(runner.cache)]
-    done = runner.start(words, PYVARIUM_LOCK="lease")
+    # There starts on one machine wait for each other, also those of other tests.
+    done = runner.start(words, PYVARIUM_LOCK="lease", TMPDIR=str(runner.place))
     assert (done.stdout, done.stderr) == (f"{runner.cache / PACK.content_id}: removed\n", "")
     assert os.listdir(runner.cache) == []
+
+
+def test_a_killed_release_holds_up_nobody(runner: Runner) -> None:
+    """A lease is moved away before it is removed: what is left of it is in nobody's way."""
+    program = f"""for last; do :; done
+for owner in "$last/owner" "$last"/.*.lease/owner; do
+    [ ! -e "$owner" ] || {{ {shutil.which("rm")} "$owner"; kill -9 $PPID; exit; }}
+done
+exec {shutil.which("rm")} "$@\""""
+    runner.run("true", PYVARIUM_LOCK="lease", PATH=failing(runner, "rm", program))
+    shutil.rmtree(runner.cache / PACK.content_id, ignore_errors=True)
+    words = runner.command("true")
+    words[2:2] = ["-w", "1"]
+    done = runner.start(words, PYVARIUM_LOCK="lease", TMPDIR=str(runner.place))
+    assert (done.stderr, done.returncode, runner.left()) == ("", 0, [])
+
+
+@pytest.mark.parametrize("lock", ["flock", "lease"])
+def test_what_a_dead_start_of_the_same_number_has_left_is_replaced(
+    lock: str, runner: Runner
+) -> None:
+    """As in containers, where it is always the same."""
+    host, key = os.uname().nodename, PACK.content_id
+    left = f"{runner.cache}/.{key}.{host}.$$/{key}"
+    if lock == "lease":
+        host += f".{os.stat('/proc/self/ns/pid').st_ino}"
+        left = f"{runner.cache}/.{key}.{host}.$$/{key} {runner.cache}/.{key}-{host}.$$"
+    words = ["sh", "-c", f'mkdir -p {left} && exec "$@"', "sh", *runner.command(*READ)]
+    done = runner.start(words, PYVARIUM_LOCK=lock)
+    assert (done.stderr, done.returncode, runner.left()) == ("", 7, [])
+
+
+def test_a_lock_that_cannot_be_made_is_done_without(shell: List[str], runner: Runner) -> None:
+    """A shell may end where it cannot write, and says nothing."""
+    (runner.cache / f".{PACK.content_id}.lock").parent.mkdir()
+    os.symlink("/nowhere/lock", runner.cache / f".{PACK.content_id}.lock")
+    done = runner.run(*READ, shell=shell, PYVARIUM_LOCK="flock")
+    assert (done.stderr, done.returncode) == ("", 7)
 
 
 def failing(runner: Runner, name: str, script: str) -> str:
