@@ -262,7 +262,7 @@ def _request(one: Distribution, skipped: List[Skipped]) -> Optional[str]:
     try:
         direct = json.loads(data) if data else {}
         url, source = direct.get("url"), direct.get("vcs_info")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         url, source = None, None
     if not isinstance(url, str):
         return one.name

@@ -37,7 +37,7 @@ from typing import (
 )
 
 from .cache import Cache
-from .errors import PyvariumError
+from .errors import PyvariumError, quoted
 from .fetching import Fetcher, FetchError, OpenUrl
 from .pack_file import TIME
 from .pack_manifest import Data
@@ -53,6 +53,8 @@ MOST_MEMBERS = 1_000_000
 #: Seconds for one file or one command of git; either gives up much earlier where nothing comes.
 DEADLINE = 6 * 3600.0
 _CHUNK = 1 << 20
+#: In bytes, as where a pack is unpacked.
+_LONGEST_NAME = 1024
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 #: Names with these are refused where a pack is unpacked.
@@ -240,6 +242,8 @@ def _inside(name: str) -> str:
         raise ArchiveError(f"its member {name!a} would be outside of it")
     if _CONTROLS.search(name):
         raise ArchiveError(f"its member {name!a} has control characters in its name")
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise ArchiveError(f"its member {quoted(name)} has a name of {len(name)} characters")
     return name
 
 

@@ -92,9 +92,8 @@ def write_atomically(
         _make_directory(path.parent, shared)
         if shared and not target.exists():
             mode |= target.parent.stat().st_mode & _READABLE
-        prefix = f".{target.name}.{_host()}.{os.getpid()}."
-        _sweep(target)
-        descriptor, temporary = tempfile.mkstemp(prefix=prefix, dir=target.parent)
+        sweep(target)
+        descriptor, temporary = tempfile.mkstemp(prefix=prefix(target), dir=target.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -114,12 +113,17 @@ def write_atomically(
                 os.unlink(temporary)  # Only there still if the replacement did not happen.
 
 
+def prefix(target: Path) -> str:
+    """The beginning of the name of a file that is to become another one when it is complete."""
+    return f".{target.name}.{_host()}.{os.getpid()}."
+
+
 def _host() -> str:
     """This host, as a part of a file name."""
     return re.sub(r"[^A-Za-z0-9-]", "-", os.uname().nodename)[:40]
 
 
-def _sweep(target: Path) -> None:
+def sweep(target: Path) -> None:
     """Remove what processes of this host have left behind that were killed while they wrote.
 
     Another host may have a process of the same number; a container may have the same name, so

@@ -221,14 +221,14 @@ def _parse(path: Path, data: Optional[bytes]) -> Optional[Kernel]:
         mark = content["metadata"][MARK]
         environment = Path(mark["environment"])
         recorded = str(mark["digest"])
-        command = Path(content["argv"][0])
-    except (ValueError, LookupError, TypeError):
+        has_python = os.access(content["argv"][0], os.X_OK)
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
     state = State.READY
     there = Environment(environment, environment.name, None)
     if not (environment / "spack.yaml").exists():
         state = State.NO_ENVIRONMENT
-    elif not os.access(command, os.X_OK):
+    elif not has_python:
         state = State.NO_PYTHON
     elif digest(there) != recorded:
         state = State.OUTDATED

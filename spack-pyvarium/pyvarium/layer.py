@@ -265,7 +265,7 @@ def _read_record(path: Path) -> Dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
         return record if isinstance(record, dict) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

@@ -32,7 +32,7 @@ from typing import (
     Tuple,
 )
 
-from . import compression, pack_manifest
+from . import compression, files, pack_manifest
 from .elf import patched
 from .errors import FileError, PyvariumError
 from .members import Member
@@ -108,7 +108,8 @@ def write(
     form = format_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        files.sweep(path)
+        descriptor, temporary = tempfile.mkstemp(prefix=files.prefix(path), dir=path.parent)
     except OSError as error:
         raise FileError(f"{path}: cannot be written ({error.strerror}); name another") from None
     try:

@@ -42,6 +42,10 @@ exec "${{file%/*}}/{python}" {options}"$0" "$@"
 '''"""
 
 
+#: What reading JSON raises that is no JSON, or other than expected.
+_OTHER = (ValueError, LookupError, TypeError, RecursionError)
+
+
 @dataclass(frozen=True)
 class Origins:
     """Where members are on this machine: directories of it, and those of the pack they become.
@@ -171,7 +175,7 @@ def with_kernel(data: bytes, origins: Origins) -> bytes:
     try:
         kernel = json.loads(data)
         command = kernel["argv"][0]
-    except (ValueError, LookupError, TypeError):
+    except _OTHER:
         return data
     if not isinstance(command, str) or origins.member(command) is None:
         return data
@@ -187,14 +191,14 @@ def path_lines(text: str) -> Iterator[Tuple[str, bool]]:
     """The lines of a path file, and whether each adds a directory (``site.addpackage``)."""
     for line in text.splitlines():
         is_path = bool(line.strip()) and not line.startswith(("#", "import ", "import\t"))
-        yield line.rstrip(), is_path
+        yield line.rstrip(), is_path and "\0" not in line
 
 
 def is_local_url(data: bytes) -> bool:
     """Whether a ``direct_url.json`` names a place on the machine that it was written on."""
     try:
         return str(json.loads(data)["url"]).startswith("file:")
-    except (ValueError, LookupError, TypeError):
+    except _OTHER:
         return False
 
 
@@ -203,8 +207,9 @@ def editable_directory(data: bytes) -> Optional[str]:
     try:
         origin = json.loads(data)
         if origin["dir_info"]["editable"]:
-            return urllib.parse.unquote(urllib.parse.urlsplit(str(origin["url"])).path)
-    except (ValueError, LookupError, TypeError):
+            path = urllib.parse.unquote(urllib.parse.urlsplit(str(origin["url"])).path)
+            return None if "\0" in path else path
+    except _OTHER:
         pass
     return None
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from pyvarium import pack_file, packs
 from pyvarium.errors import FileError, PyvariumError
+from pyvarium.files import prefix
 from pyvarium.members import Member, Tree, gather
 from pyvarium.pack_file import Content, Format, format_of, write
 from pyvarium.pack_manifest import Bundled, Origin, parse_header
@@ -189,6 +190,17 @@ def test_no_room_leaves_nothing(path: Path, content: Content, room: int, source:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert left(path) == []
+
+
+def test_what_a_killed_one_has_left_is_removed(path: Path, content: Content) -> None:
+    path.parent.mkdir()
+    dead = path.parent / f"{prefix(path)[: -len(str(os.getpid())) - 1]}{1 << 22}.abcdefgh"
+    others = path.parent / f".{path.name}.elsewhere.1.abcdefgh"
+    for one in (dead, others):
+        one.write_bytes(b"half")
+        os.utime(one, (1, 1))
+    write(path, ORIGIN, content, workers=2, report=quiet)
+    assert left(path) == sorted([path.name, others.name])
 
 
 def test_an_interrupt_leaves_nothing(path: Path, content: Content) -> None:

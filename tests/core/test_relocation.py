@@ -212,7 +212,13 @@ def test_build_variables() -> None:
     assert relocation.with_build_variables(plain, ORIGINS) == plain
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"argv": []}', b'{"argv": [1]}', b"\xff"])
+#: More than json follows.
+NESTED = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b'{"argv": []}', b'{"argv": [1]}', b"\xff", NESTED]
+)
 def test_no_kernel(data: bytes) -> None:
     assert relocation.with_kernel(data, ORIGINS) == data
 
@@ -227,7 +233,7 @@ def test_kernel() -> None:
 
 
 def test_path_lines() -> None:
-    text = "# comment\n\nimport a; a.b()\nimport\tc\n/opt/view/lib  \r\nimportant\n"
+    text = "# comment\n\nimport a; a.b()\nimport\tc\n/opt/view/lib  \r\nimportant\n/a\0b\n"
     assert [one for one, is_path in relocation.path_lines(text) if is_path] == [
         "/opt/view/lib",
         "important",
@@ -284,6 +290,8 @@ def test_a_broken_record_stays() -> None:
         (b"3", False, None),
         (b"\xff", False, None),
         (b"null", False, None),
+        (NESTED, False, None),
+        (b'{"url": "file:///a%00b", "dir_info": {"editable": true}}', True, None),
     ],
 )
 def test_direct_url(data: bytes, local: bool, editable: Optional[str]) -> None:

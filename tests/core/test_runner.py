@@ -441,6 +441,83 @@ def test_clean_keeps_the_newest_and_what_is_in_use(runner: Runner) -> None:
     assert os.listdir(runner.cache) == ["other"]
 
 
+def test_clean_removes_what_a_dead_start_has_left_beside_what_is_complete(runner: Runner) -> None:
+    runner.run("true")
+    lease = runner.cache / f".{PACK.content_id}.lease"
+    lease.mkdir()
+    (lease / "owner").write_text("elsewhere.1 1\n")
+    os.utime(lease, (1, 1))
+    words = ["sh", str(RUNNER), "--clean", "-u", str(runner.cache)]
+    # There starts on one machine wait for each other, also those of other tests.
+    done = runner.start(words, PYVARIUM_LOCK="lease", TMPDIR=str(runner.place))
+    assert (done.stdout, done.stderr) == (f"{runner.cache / PACK.content_id}: removed\n", "")
+    assert os.listdir(runner.cache) == []
+
+
+def test_a_killed_release_holds_up_nobody(runner: Runner) -> None:
+    """A lease is moved away before it is removed: what is left of it is in nobody's way."""
+    program = f"""for last; do :; done
+for owner in "$last/owner" "$last"/.*.lease/owner; do
+    [ ! -e "$owner" ] || {{ {shutil.which("rm")} "$owner"; kill -9 $PPID; exit; }}
+done
+exec {shutil.which("rm")} "$@\""""
+    runner.run("true", PYVARIUM_LOCK="lease", PATH=failing(runner, "rm", program))
+    shutil.rmtree(runner.cache / PACK.content_id, ignore_errors=True)
+    words = runner.command("true")
+    words[2:2] = ["-w", "1"]
+    done = runner.start(words, PYVARIUM_LOCK="lease", TMPDIR=str(runner.place))
+    assert (done.stderr, done.returncode, runner.left()) == ("", 0, [])
+
+
+@pytest.mark.parametrize("lock", ["flock", "lease"])
+def test_what_a_dead_start_of_the_same_number_has_left_is_replaced(
+    lock: str, runner: Runner
+) -> None:
+    """As in containers, where it is always the same."""
+    host, key = os.uname().nodename, PACK.content_id
+    left = f"{runner.cache}/.{key}.{host}.$$/{key}"
+    if lock == "lease":
+        host += f".{os.stat('/proc/self/ns/pid').st_ino}"
+        left = f"{runner.cache}/.{key}.{host}.$$/{key} {runner.cache}/.{key}-{host}.$$"
+    words = ["sh", "-c", f'mkdir -p {left} && exec "$@"', "sh", *runner.command(*READ)]
+    done = runner.start(words, PYVARIUM_LOCK=lock)
+    assert (done.stderr, done.returncode, runner.left()) == ("", 7, [])
+
+
+def test_a_lock_that_cannot_be_made_is_done_without(shell: List[str], runner: Runner) -> None:
+    """A shell may end where it cannot write, and says nothing."""
+    (runner.cache / f".{PACK.content_id}.lock").parent.mkdir()
+    os.symlink("/nowhere/lock", runner.cache / f".{PACK.content_id}.lock")
+    done = runner.run(*READ, shell=shell, PYVARIUM_LOCK="flock")
+    assert (done.stderr, done.returncode) == ("", 7)
+
+
+def failing(runner: Runner, name: str, script: str) -> str:
+    """A PATH on which a program is another one."""
+    programs = runner.place / "failing"
+    programs.mkdir()
+    (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+    (programs / name).chmod(0o755)
+    return f"{programs}:{os.environ['PATH']}"
+
+
+def test_an_unpacking_that_is_killed_is_told(runner: Runner) -> None:
+    words = runner.command("true")
+    failing(runner, "python", "kill -9 $$")
+    words[2:2] = ["--unpack-with", str(runner.place / "failing" / "python"), "/nowhere"]
+    done = runner.start(words)
+    said = f"pyvarium-run: {runner.pack}: was not unpacked, since that ended with 137; try again"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, said)
+    assert runner.left() == []
+
+
+def test_a_lease_that_cannot_be_taken_is_told(runner: Runner) -> None:
+    program = f'case $* in *.lease) exit 1 ;; esac\nexec {shutil.which("mkdir")} "$@"'
+    done = runner.run("true", PYVARIUM_LOCK="lease", PATH=failing(runner, "mkdir", program))
+    said = f"pyvarium-run: {runner.cache}: cannot be written to; choose another --unpack-to\n"
+    assert (done.returncode, done.stderr, runner.left()) == (1, said, [])
+
+
 def test_its_version_is_that_of_the_package() -> None:
     done = subprocess.run(["sh", RUNNER, "--version"], capture_output=True, text=True)
     assert done.stdout == f"pyvarium-run {pyvarium.__version__}\n"

@@ -3,7 +3,10 @@
  * SPDX-License-Identifier: (Apache-2.0 OR MIT)
  *
  * For LD_PRELOAD: counts what a process and its children change below a directory, and lets one
- * of these operations fail. Both processes and the test see the struct in the file FAULTS_STATE.
+ * of these operations fail. These processes and the test see the struct in a file: of each that is
+ * started it is FAULTS_STATE, the test itself tells it by faults_attach.
+ *
+ * What the C library calls within itself is not seen: so fwrite is one operation, as write is.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,7 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NONE, KILL_BEFORE, KILL_AFTER, TORN, SHORT, ONCE, FROM_NOW_ON };
+enum { NONE, KILL_BEFORE, KILL_AFTER, KILL_GROUP, TORN, SHORT, ONCE, FROM_NOW_ON, LOST };
+
+#define OPERATIONS 4096
 
 struct state {
     long count;      /* operations so far */
@@ -28,13 +33,12 @@ struct state {
     int error;       /* errno for ONCE and FROM_NOW_ON */
     long fired;      /* how many have failed */
     char under[PATH_MAX];
-    char last[256];  /* what failed */
+    char names[OPERATIONS][8]; /* of the operations so far */
 };
 
 static struct state *state;
 
-__attribute__((constructor)) static void attach(void) {
-    const char *path = getenv("FAULTS_STATE");
+void faults_attach(const char *path) {
     int descriptor = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (descriptor < 0)
         return;
@@ -42,6 +46,10 @@ __attribute__((constructor)) static void attach(void) {
     close(descriptor);
     if (found != MAP_FAILED)
         state = found;
+}
+
+__attribute__((constructor)) static void attach(void) {
+    faults_attach(getenv("FAULTS_STATE"));
 }
 
 static int below(const char *path) {
@@ -77,37 +85,55 @@ static int descriptor_below(int descriptor) {
     return state && state->at && of_descriptor(descriptor, path) && below(path);
 }
 
-/* Whether to go on; else errno is set. ``torn`` is set where a write is to be cut. */
-static int begin(const char *what, int *after, int *torn) {
+/* Whether a descriptor was written to, and from now on is so. */
+static int remember(int descriptor, int now) {
+    static char written[1024];
+    if (descriptor < 0 || descriptor >= (int)sizeof written)
+        return 0;
+    int before = written[descriptor];
+    written[descriptor] = now;
+    return before;
+}
+
+/* A full disk takes what makes room, and what needs none. */
+static int needs_room(const char *what) {
+    return strcmp(what, "unlink") && strcmp(what, "rmdir") && strcmp(what, "chmod")
+        && strcmp(what, "utime");
+}
+
+/* Whether to go on; else errno is set. ``due`` is set to what is to be done beside it or after. */
+static int begin(const char *what, int *due) {
     int keep = errno;
     long number = __sync_add_and_fetch(&state->count, 1);
-    int due = number == state->at || (state->kind == FROM_NOW_ON && number > state->at);
-    *after = *torn = 0;
-    if (state->at < 0 || !due)
+    *due = NONE;
+    if (number <= OPERATIONS)
+        strncpy(state->names[number - 1], what, sizeof state->names[0]);
+    if (state->at < 0 || number < state->at || (number > state->at && state->kind != FROM_NOW_ON))
+        return 1;
+    if ((state->error == ENOSPC || state->error == EDQUOT) && !needs_room(what))
         return 1;
     state->fired++;
-    if (number == state->at)
-        snprintf(state->last, sizeof state->last, "%s", what);
     if (state->kind == KILL_BEFORE)
         kill(getpid(), SIGKILL);
-    *after = state->kind == KILL_AFTER;
-    *torn = state->kind == TORN || state->kind == SHORT;
-    if (state->kind == ONCE || state->kind == FROM_NOW_ON) {
-        /* A full disk takes what makes room, and what needs none. */
-        int makes_room = !strncmp(what, "unlink", 6) || !strncmp(what, "rmdir", 5)
-            || !strncmp(what, "chmod", 5);
-        if ((state->error == ENOSPC || state->error == EDQUOT) && makes_room)
-            return 1;
-        errno = state->error;
+    if (state->kind == KILL_GROUP)
+        kill(0, SIGKILL);
+    errno = state->error;
+    if (state->kind == ONCE || state->kind == FROM_NOW_ON)
         return 0;
-    }
     errno = keep;
+    *due = state->kind;
     return 1;
 }
 
-static void end(int after) {
-    if (after)
+/* The result that is told of an operation; NFS may do one, lose the answer, and try it again. */
+static long end(long result, int due) {
+    if (due == KILL_AFTER)
         kill(getpid(), SIGKILL);
+    if (due == LOST && result >= 0) {
+        errno = state->error;
+        return -1;
+    }
+    return result;
 }
 
 #define REAL(result, name, ...) \
@@ -116,12 +142,10 @@ static void end(int after) {
         real = (result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name)
 
 #define GUARDED(counts, what, call) \
-    int after = 0, torn = 0; \
-    if ((counts) && !begin(what, &after, &torn)) \
+    int due = NONE; \
+    if ((counts) && !begin(what, &due)) \
         return -1; \
-    int result = call; \
-    end(after); \
-    return result
+    return end(call, due)
 
 #define CHANGES (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
@@ -157,17 +181,57 @@ int openat64(int at, const char *path, int flags, ...) {
 
 ssize_t write(int descriptor, const void *data, size_t count) {
     REAL(ssize_t, write, int, const void *, size_t);
-    int after = 0, torn = 0;
-    if (descriptor_below(descriptor) && !begin("write", &after, &torn))
-        return -1;
-    if (torn) {
-        ssize_t written = real(descriptor, data, count > 1 ? count / 2 : count);
-        end(state->kind == TORN);
-        return written;
+    int due = NONE;
+    if (descriptor_below(descriptor)) {
+        if (!begin("write", &due))
+            return -1;
+        remember(descriptor, 1);
     }
-    ssize_t written = real(descriptor, data, count);
-    end(after);
+    if (due == TORN || due == SHORT)
+        count = (count + 1) / 2;
+    return end(real(descriptor, data, count), due == TORN ? KILL_AFTER : due);
+}
+
+static size_t put(const void *data, size_t size, size_t count, FILE *stream,
+                  size_t (*real)(const void *, size_t, size_t, FILE *)) {
+    int due = NONE;
+    if (size && count && descriptor_below(fileno(stream)) && !begin("write", &due))
+        return 0;
+    if (due == TORN || due == SHORT)
+        count = size == 1 ? (count + 1) / 2 : count - 1;
+    size_t written = real(data, size, count, stream);
+    if (due == TORN)
+        fflush(stream);
+    if (due == SHORT)
+        errno = ENOSPC; /* Unlike that of write its short result is an error. */
+    end(0, due == TORN ? KILL_AFTER : due);
     return written;
+}
+
+size_t fwrite(const void *data, size_t size, size_t count, FILE *stream) {
+    REAL(size_t, fwrite, const void *, size_t, size_t, FILE *);
+    return put(data, size, count, stream, real);
+}
+
+#undef fwrite_unlocked /* A macro of glibc's. */
+
+size_t fwrite_unlocked(const void *data, size_t size, size_t count, FILE *stream) {
+    REAL(size_t, fwrite_unlocked, const void *, size_t, size_t, FILE *);
+    return put(data, size, count, stream, real);
+}
+
+/* As NFS says only here what became of a write. The descriptor is closed all the same. */
+int close(int descriptor) {
+    REAL(int, close, int);
+    int due = NONE;
+    int counts = remember(descriptor, 0) && descriptor_below(descriptor);
+    if (counts && !begin("close", &due)) {
+        int error = errno;
+        real(descriptor);
+        errno = error;
+        return -1;
+    }
+    return end(real(descriptor), due);
 }
 
 int rename(const char *old, const char *new) {
@@ -180,6 +244,11 @@ int renameat(int from, const char *old, int to, const char *new) {
     GUARDED(is_below(to, new), "rename", real(from, old, to, new));
 }
 
+int renameat2(int from, const char *old, int to, const char *new, unsigned int flags) {
+    REAL(int, renameat2, int, const char *, int, const char *, unsigned int);
+    GUARDED(is_below(to, new), "rename", real(from, old, to, new, flags));
+}
+
 int fsync(int descriptor) {
     REAL(int, fsync, int);
     GUARDED(descriptor_below(descriptor), "fsync", real(descriptor));
@@ -187,7 +256,7 @@ int fsync(int descriptor) {
 
 int fdatasync(int descriptor) {
     REAL(int, fdatasync, int);
-    GUARDED(descriptor_below(descriptor), "fdatasync", real(descriptor));
+    GUARDED(descriptor_below(descriptor), "fsync", real(descriptor));
 }
 
 int mkdir(const char *path, mode_t mode) {
@@ -237,12 +306,12 @@ int rmdir(const char *path) {
 
 int ftruncate(int descriptor, off_t length) {
     REAL(int, ftruncate, int, off_t);
-    GUARDED(descriptor_below(descriptor), "ftruncate", real(descriptor, length));
+    GUARDED(descriptor_below(descriptor), "trunc", real(descriptor, length));
 }
 
 int ftruncate64(int descriptor, off64_t length) {
     REAL(int, ftruncate64, int, off64_t);
-    GUARDED(descriptor_below(descriptor), "ftruncate", real(descriptor, length));
+    GUARDED(descriptor_below(descriptor), "trunc", real(descriptor, length));
 }
 
 int chmod(const char *path, mode_t mode) {
@@ -263,4 +332,9 @@ int fchmodat(int at, const char *path, mode_t mode, int flags) {
 int utimensat(int at, const char *path, const struct timespec times[2], int flags) {
     REAL(int, utimensat, int, const char *, const struct timespec *, int);
     GUARDED(is_below(at, path), "utime", real(at, path, times, flags));
+}
+
+int futimens(int descriptor, const struct timespec times[2]) {
+    REAL(int, futimens, int, const struct timespec *);
+    GUARDED(descriptor_below(descriptor), "utime", real(descriptor, times));
 }

@@ -2,21 +2,31 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Inject faults into syncs, and see that no file is lost or torn: run.py [--count N] [SCENARIO...]
+"""Inject faults, and see that no file is lost or torn: run.py [--count N] [SCENARIO...]
 
-Needs Linux and a C compiler. Without --count every operation of each scenario fails in every way.
-Exits with 1 where something was lost, torn or not healed.
+Needs Linux and a C compiler; packs need zstd and squashfs-tools, and 'new' needs --spack. Without
+--count every operation of each scenario fails in every way that it can. Exits with 1 where
+something was lost, torn or not healed.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import multiprocessing
 import os
+import platform
+import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from typing import List, Optional
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
@@ -28,53 +38,103 @@ import faults  # noqa: E402
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="default: all")
-    parser.add_argument("--count", type=int, metavar="N", help="about so many, chosen at random")
+    parser.add_argument("--count", type=int, metavar="N", help="so many of each, at random")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--spack", metavar="SPACK", help="the command of a Spack: 'new' in it")
+    parser.add_argument("--seconds", type=float, default=1e9, metavar="N", help="in total at most")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="scenarios at once")
+    parser.add_argument("--spack", metavar="SPACK", help="the command of a Spack: 'new' too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument("--within", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="faults.") as directory:
-        if faults.STATE not in os.environ:
-            python = [arguments.spack, "python"] if arguments.spack else [sys.executable]
-            words = [*python, __file__, *sys.argv[1:]]
-            return os.spawnve(os.P_WAIT, words[0], words, faults.environ(Path(directory)))
-        return run(Path(directory), arguments)
+    if arguments.within:
+        return run(arguments)
+    with tempfile.TemporaryDirectory(prefix="faults.", dir=_place()) as directory:
+        return start(arguments, Path(directory))
 
 
-def run(directory: Path, arguments: argparse.Namespace) -> int:
-    armed, report = faults.Faults(), faults.Report()
-    if arguments.spack:
-        import new
+def _place() -> Optional[str]:
+    """In memory, where what is forced to the disk takes no time, if programs can run there."""
+    memory = "/dev/shm"
+    if os.access(memory, os.W_OK) and not os.statvfs(memory).f_flag & os.ST_NOEXEC:
+        return memory
+    return None
 
-        found = list(new.scenarios(directory))
-    else:
-        found = list(faults.scenarios(directory))
-    unknown = set(arguments.scenarios) - {one.name for one in found}
+
+def start(arguments: argparse.Namespace, directory: Path) -> int:
+    """Start processes in which faults are possible, without Spack and in it, and sum up."""
+    begin = time.monotonic()
+    environ = faults.environ(directory)
+    pythons = [[sys.executable], *([[arguments.spack, "python"]] if arguments.spack else [])]
+    reports: List[dict] = []
+    for number, python in enumerate(pythons):
+        within = directory / str(number)
+        within.mkdir()
+        words = [*python, __file__, *sys.argv[1:], "--within", str(within)]
+        words += ["--until", str(begin + arguments.seconds)]
+        if subprocess.run(words, env=environ).returncode:
+            return 2
+        reports += json.loads((within / "reports").read_text())
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = {
+        "command": " ".join(["python tests/faults/run.py", *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "faults": sum(sum(one["injected"].values()) for one in reports),
+        "wrong": sum(len(one["wrong"]) for one in reports),
+        "left": sum(one["left"] for one in reports),
+        "seconds": round(time.monotonic() - begin),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime),
+        "scenarios": reports,
+    }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(total, indent=1) + "\n")
+    print(
+        f"{total['faults']} faults in {total['seconds']} s, {total['processor_seconds']} s of"
+        f" processors: {total['left']} left out, {total['wrong']} wrong"
+    )
+    return 1 if total["wrong"] else 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run scenarios, so many at once."""
+    unknown = set(arguments.scenarios) - {*scenarios(False), *scenarios(True)}
     if unknown:
         sys.exit(f"no scenario: {', '.join(sorted(unknown))}")
-    found = [one for one in found if one.name in (arguments.scenarios or (one.name,))]
-    start = time.monotonic()
-    for scenario in found:
-        before, at = report.cases, len(report.faults)
-        chosen = faults.choice(arguments.seed, arguments.count, len(found))
-        faults.run(scenario, armed, report, chosen)
-        seconds = time.monotonic() - start
-        counts = f"{report.cases - before:6} cases {len(report.faults) - at:4} faults"
-        print(f"{scenario.name:12} {counts}  {seconds:6.0f} s", flush=True)
-        for line in report.faults[at : at + 20]:
-            print(f"  {line}", flush=True)
-    ended = ", ".join(f"{count} {name}" for name, count in sorted(report.ended.items()))
-    print(f"{report.cases} cases ({ended}): {len(report.faults)} faults")
-    if arguments.json:
-        data = {
-            "command": " ".join(["python tests/faults/run.py", *sys.argv[1:]]),
-            "cases": report.cases,
-            "ended": report.ended,
-            "failed": report.failed,
-            "faults": report.faults,
-        }
-        arguments.json.write_text(json.dumps(data, indent=1) + "\n")
-    return 1 if report.faults else 0
+    names = [one for one in scenarios() if one in (arguments.scenarios or (one,))]
+    one = functools.partial(run_one, arguments)
+    reports = []
+    with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("fork")) as pool:
+        for report in pool.map(one, names):
+            reports.append(asdict(report))
+            count = sum(report.injected.values())
+            counts = (
+                f"{report.operations:4} operations {count:6} faults {len(report.wrong):4} wrong"
+            )
+            print(f"{report.name:14} {counts}  {report.seconds:5} s", flush=True)
+            for one in report.wrong[:20]:
+                print(f"  {one.splitlines()[0]}", flush=True)
+    (arguments.within / "reports").write_text(json.dumps(reports))
+    return 0
+
+
+def scenarios(in_spack: bool = "spack" in sys.modules) -> faults.Scenarios:
+    """Those of 'new' in a Spack, else the others."""
+    import new
+    import packing
+    import syncs
+
+    return new.SCENARIOS if in_spack else {**syncs.SCENARIOS, **packing.SCENARIOS}
+
+
+def run_one(arguments: argparse.Namespace, name: str) -> faults.Report:
+    """Run one scenario in a directory of its own, which is empty again then."""
+    directory = arguments.within / name
+    directory.mkdir()
+    armed = faults.Faults(directory / "state")
+    chosen = faults.choice(arguments.seed, arguments.count)
+    report = faults.run(scenarios()[name](directory), armed, chosen, arguments.until)
+    shutil.rmtree(directory)
+    return report
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Fuzz what reads the files of others: run.py [--seconds N] [--corpus DIR] [TARGET...]
+"""Fuzz what reads the files of others: run.py [--seconds N] [--processes N] [TARGET...]
 
-Needs ``pip install atheris packaging tomlkit``. Each target runs in a process of its own, one
-after the other, for its share of the time; what it has found interesting is kept in the corpus,
-for the next time. A crash is printed as a test of ``tests/core/test_fuzzed.py`` takes it, and the
+Needs ``pip install atheris hypothesis packaging pytest tomlkit``. Each target runs in a process of
+its own for its share of the time; what it has found interesting is kept in the corpus, for the
+next time. A crash is printed as a test of ``tests/core/test_fuzzed.py`` takes it, and the
 target goes on from there. Exits with 1 where there was one.
 """
 
@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import List
 
@@ -27,13 +29,14 @@ TOP = HERE.parents[1]
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core"), str(HERE)]
 
 #: Of an input, in bytes; and of one run, in seconds and MB.
-LONGEST, SLOWEST, LARGEST = 4096, 10, 2048
+LONGEST, SLOWEST, LARGEST = 8192, 10, 2048
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: all")
-    parser.add_argument("--seconds", type=int, default=600, help="in total (default: 600)")
+    parser.add_argument("--seconds", type=int, default=600, help="in all (default: 600)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="targets at once")
     parser.add_argument("--corpus", type=Path, default=TOP / ".cache" / "fuzz")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
@@ -46,19 +49,30 @@ def main() -> int:
     if unknown or rest:
         parser.error(f"no target: {', '.join([*sorted(unknown), *rest])}")
     chosen = arguments.targets or list(targets.TARGETS)
-    share = max(1, arguments.seconds // len(chosen))
+    share = max(1, arguments.processes * arguments.seconds // len(chosen))
+    start = time.monotonic()
     print(f"{'target':18} {'seconds':>7} {'inputs':>10} {'kept':>6} {'crashes':>7}", flush=True)
     results = []
-    for name in chosen:
-        results.append(rounds(name, share, arguments.corpus / name))
-        one = results[-1]
-        numbers = f"{one['seconds']:7.0f} {one['inputs']:10} {one['kept']:6}"
-        print(f"{name:18} {numbers} {len(one['crashes']):7}", flush=True)
-        for crash in one["crashes"]:
-            print(f"  {crash['error']}\n    ({name!r}, {bytes.fromhex(crash['input'])!r})")
+    with ThreadPoolExecutor(arguments.processes) as pool:
+        for one in pool.map(lambda name: rounds(name, share, arguments.corpus / name), chosen):
+            results.append(one)
+            name = one["target"]
+            numbers = f"{one['seconds']:7.0f} {one['inputs']:10} {one['kept']:6}"
+            print(f"{name:18} {numbers} {len(one['crashes']):7}", flush=True)
+            for crash in one["crashes"]:
+                print(f"  {crash['error']}\n    ({name!r}, {bytes.fromhex(crash['input'])!r})")
+    total = {
+        "command": " ".join(["python tests/fuzz/run.py", *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "seconds": round(time.monotonic() - start),
+        "inputs": sum(one["inputs"] for one in results),
+        "crashes": sum(len(one["crashes"]) for one in results),
+        "targets": results,
+    }
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    return 1 if any(one["crashes"] for one in results) else 0
+        arguments.json.write_text(json.dumps(total, indent=1) + "\n")
+    print(f"{total['inputs']} inputs in {total['seconds']} s: {total['crashes']} crashes")
+    return 1 if total["crashes"] else 0
 
 
 def rounds(name: str, seconds: int, corpus: Path) -> dict:

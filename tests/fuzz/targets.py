@@ -11,10 +11,13 @@ outside its place. They need no fuzzer: ``tests/core/test_fuzzed.py`` runs them 
 from __future__ import annotations
 
 import ast
+import gzip
 import io
 import os
 import re
 import shutil
+import stat
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -24,27 +27,37 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from made_packs import Member, directory, link, made
 from pyvarium import (
     activation,
     archives,
+    classic,
     conda,
     configuration,
     core_metadata,
+    datasets,
     declared,
+    gathering,
     imports,
     index,
+    kernel,
+    layer,
+    locked,
     lockfile,
     locks,
     modulefile,
     notebook,
+    packs,
     pins,
     pyproject,
     recipe_text,
+    relocation,
     requirements,
     sdists,
     setup_script,
     shims,
     sources,
+    specification,
     toml_text,
     translation,
     unpacking,
@@ -53,7 +66,7 @@ from pyvarium import (
 from pyvarium.distributions import read_distribution
 from pyvarium.errors import PyvariumError
 from pyvarium.imports import UnparsableError
-from pyvarium.model import Mode, Pin, Provided
+from pyvarium.model import Backend, Distribution, Mode, Pin, Provided
 from pyvarium.releases import File, Project, Release
 
 Target = Callable[[bytes], None]
@@ -147,6 +160,28 @@ def backend_lock(data: bytes) -> None:
     locks.parse_lock(text_of(data), "lock").stale_shims(())
 
 
+@target(
+    b'[[package]]\nname = "a"\nversion = "1"\nsource = { editable = "." }\ndependencies = [{'
+    b' name = "b", marker = "os_name == \'x\'" }]\n[[package]]\nname = "b"\nversion = "2"\n'
+    b'source = { registry = "https://x.org/simple" }\nwheels = [{ url = "https://x.org/b-2-py3-none-any.whl",'
+    b' hash = "sha256:00" }]\n',
+    b'[[package]]\nname = "a"\nversion = "1"\ngroups = ["main"]\nfiles = [{ file = "a.whl", hash ='
+    b' "sha256:00" }]\n[metadata]\nlock-version = "2.1"\n',
+    b"lock-version = '1.0'\n[[packages]]\nname = 'a'\nversion = '1'\nmarker = 'x'\n",
+)
+def exported_lock(data: bytes) -> None:
+    """A lock that is exported: what is in it is a name, a version and digests."""
+    chosen = locked.Selection({"os_name": "posix", "python_version": "3.11"})
+    for backend in Backend:
+        try:
+            found, _ = locked.parse_locked(text_of(data), "lock", backend, chosen)
+        except PyvariumError:
+            continue
+        for one in found:
+            assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one.name), one
+            assert one.version == str(Version(one.version)), one
+
+
 METADATA = (
     b"Metadata-Version: 2.1\nName: A.b\nVersion: 1.0\nSummary: x\n y\nRequires-Dist: c>=1; extra"
     b" == 'x'\nRequires-Dist: d @ file:///tmp/d\nProvides-Extra: x\nRequires-Python: >=3.8\n"
@@ -171,11 +206,9 @@ def shim(data: bytes) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", found.name), found.name
     assert found.version == str(Version(found.version))
     one = Provided(found.name, found.version, "py-x@1", "a" * 32, True, found.path)
-    from pyvarium.layer import recorded_scripts
-
     scripts = tuple(
         shims.Script(name, b"pass\n")
-        for name in recorded_scripts(record)
+        for name in layer.recorded_scripts(record)
         if shims.is_script_name(name)
     )
     source = shims.Source(one, metadata, entry_points, requires, scripts)
@@ -267,11 +300,204 @@ def archive(data: bytes) -> None:
             assert top.parent == inner
         except PyvariumError:
             pass
-        assert os.listdir(directory) == ["outer"], os.listdir(directory)
-        assert os.listdir(inner.parent) == ["inner"], os.listdir(inner.parent)
-        for one in inner.rglob("*"):
-            assert Path(os.path.realpath(one)).is_relative_to(os.path.realpath(inner)), one
+        _all_inside(inner)
     sdists.describe(archives.read_archive(io.BytesIO(content), name, sdists.wanted))
+
+
+def _tar(*members: Member) -> bytes:
+    return b"".join(
+        part
+        for one in members
+        for part in (one.tarinfo().tobuf(), one.data, bytes(-len(one.data) % 512))
+    )
+
+
+_ENTRY = Member("bin/run_in_env", b"#!/bin/sh\n", mode=0o755)
+_PACK = made(_ENTRY, Member("data/a", b"A"), link("data/b", "a"), directory("lower"))
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """A tar file as it is but for the checksums of its headers, which no chance finds."""
+    found = bytearray(data)
+    at = 0
+    while at + 512 <= len(found):
+        header = found[at : at + 512]
+        header[148:156] = b" " * 8
+        if header.strip(b"\0 "):
+            found[at + 148 : at + 156] = b"%06o\0 " % sum(header)
+        digits = bytes(header[124:135]).strip(b" \0")
+        size = int(digits, 8) if re.fullmatch(rb"[0-7]{1,11}", digits) else 0
+        at += 512 + size + -size % 512
+    return bytes(found)
+
+
+def _all_inside(top: Path) -> None:
+    """All that was unpacked is files, directories and links that lead to what is below it."""
+    outer = top.parent
+    assert os.listdir(outer) == [top.name] and os.listdir(outer.parent) == [outer.name]
+    for one in top.rglob("*"):
+        assert Path(os.path.realpath(one)).is_relative_to(os.path.realpath(top)), one
+        mode = one.lstat().st_mode
+        assert stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode), one
+        assert not mode & (stat.S_ISUID | stat.S_ISGID), one
+
+
+@target(
+    _PACK.tar(),
+    _PACK.hostile(link("data/out", "/tmp"), Member("data/out/x", b"x")).tar(),
+    _PACK.hostile(Member("../../x", b"x", headers={"path": "../x"})).tar(),
+    made(_ENTRY, link("a", "b/.."), link("b", "a/../..")).tar(),
+    _PACK.hostile(Member("data/x", kind=tarfile.LNKTYPE, target="bin/run_in_env")).tar(),
+    b"gzip\n%%\n\x1f\x8b",
+)
+def pack(data: bytes) -> None:
+    """A pack of anybody's: it is unpacked as its manifest says, or nothing of it is used."""
+    kind, content = parts_of(data, 2)
+    file = content if kind == b"gzip" else gzip.compress(_with_checksums(data), 0)
+    with tempfile.TemporaryDirectory() as directory:
+        inner = Path(directory, "outer", "inner")
+        inner.mkdir(parents=True)
+        with tempfile.NamedTemporaryFile(suffix=".tar.gz") as source:
+            source.write(file)
+            source.flush()
+            found = None
+            try:
+                found = packs.unpack(Path(source.name), inner)
+            finally:
+                _all_inside(inner)
+        assert found is not None
+        there = {str(one.relative_to(inner)) for one in inner.rglob("*")}
+        assert {*found.entries, packs.ID, packs.MANIFEST} <= there, there
+
+
+@target(_PACK.manifest_bytes, b'{"format": 1, "architecture": "x", "files": {"a": ["l", "b"]}}')
+def manifest(data: bytes) -> None:
+    """What a pack says of itself: no name of it leads out of where it is unpacked."""
+    for name in packs.parse_manifest(data).entries:
+        assert name == os.path.normpath(name) and not name.startswith(("/", "../")), name
+        assert name.isprintable() or not re.search(r"[\0-\x1f\x7f]", name), name
+
+
+@target(
+    _tar(Member("a/b", b"x"), link("a/c", "../a/b"), Member("a/d", kind=b"1", target="a/b")),
+    _tar(link("a", "/tmp"), Member("a/x", b"x"), link("b/c", "../../x")),
+    _tar(Member("/".join(["a"] * 40), headers={"path": "a/" * 1500 + "b"})),
+)
+def data_set(data: bytes) -> None:
+    """An archive of data that a specification names, unpacked below a directory."""
+    with tempfile.TemporaryDirectory() as directory:
+        inner = Path(directory, "outer", "inner")
+        inner.parent.mkdir()
+        asked = specification.Download("A", "https://x.org/a", "tar")
+        with tempfile.NamedTemporaryFile() as source:
+            source.write(_with_checksums(data))
+            source.flush()
+            try:
+                datasets._unpack(asked, Path(source.name), inner, 1 << 20)
+            finally:
+                if inner.exists():
+                    _all_inside(inner)
+
+
+@target(
+    b'{"conda": {"channels": ["x"], "dependencies": ["python=3.11.7=h_0", {"pip": ["a==8"]}]}}',
+    b'{"conda": {"packages": ["numpy=1"]}, "pip": ["a>=1"], "git": {"D": {"remote":'
+    b' "https://x.org/a.git", "ref": "v1"}}, "http": {"M": {"type": "file", "url": "https://x.org/m",'
+    b' "compression": "gzip", "sha256": "0"}}, "spack": ["py-numpy@1:"]}',
+    b'{"git": {"D": {"remote": "ext::sh -c id", "ref": "--upload-pack=id", "commit": "0"}}}',
+    b'{"conda": ["a"], "pinned": {"conda": {"a": "1"}}, "pip": ["-r x", "b @ file:///b"]}',
+)
+def poncho(data: bytes) -> None:
+    """A specification of Poncho's: nothing of it is an option of git's, or a name of a path."""
+    found = specification.parse_specification(text_of(data), "spec.json", _nothing)
+    for name in found.variables:
+        assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name != "PATH", name
+    for repository in found.repositories:
+        for value in (repository.remote, repository.ref, repository.commit):
+            assert value is None or (not value.startswith("-") and value.isprintable()), value
+        assert not re.match(r"[\w.+-]*::", repository.remote, re.ASCII), repository
+    for download in found.downloads:
+        assert download.url.startswith(("http:", "https:")) or ":" in download.url, download
+        assert download.url.isprintable() and " " not in download.url, download
+    for one in specification.parse_project(text_of(data), "spec.json", _nothing).requirements:
+        Requirement(str(one))
+
+
+def _wheel(*names: str) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), METADATA)
+    return written.getvalue()
+
+
+@target(_wheel("a-1.dist-info/METADATA", "a/b.py", "a-1.data/purelib/c.py"), _wheel("a.py"))
+def wheel(data: bytes) -> None:
+    """A wheel of the index: its metadata, and names that can be imported."""
+    _, names = gathering.read_wheel(io.BytesIO(data), "a-1-py3-none-any.whl")
+    assert all(name.isidentifier() for name in names), names
+
+
+@target(
+    b"#!/store/a/bin/python3.11 -I\n# coding: utf-8\n'''x'''\nfrom __future__ import division\n",
+    b"#!/bin/sh\n'''exec' /store/a/bin/python \"$0\" \"$@\"\n' '''\nimport x\n",
+    b'{"argv": ["/store/a/bin/python", "-m", "x"]}',
+    b'{"dir_info": {"editable": true}, "url": "file:///a%20b"}',
+    b"prefix=/store/a\nlibs=-L/store/a/lib -I/store/a/include\n",
+    b'a.py,sha256=x,1\n../../../bin/b,,\n"c,d",,\n',
+    b"/store/a\nimport x\n# y\n../x\n",
+)
+def relocated(data: bytes) -> None:
+    """A file that goes into a pack: what was Python is so still."""
+    text = data.decode("utf-8", "surrogateescape")
+    origins = relocation.Origins((("/store/a", "lower"),), lambda _: True)
+    script = relocation.with_first_line("python/bin/x", data)
+    if script is not None and _is_python(data):
+        assert _is_python(script), script
+    relocation.with_interpreter(data, origins)
+    assert "/store/a/" not in re.findall(
+        r"(?:^|(?<=[ =\n]))/store/a/",
+        relocation.with_package_config("lib/pkgconfig/x.pc", text, origins),
+    )
+    relocation.with_cmake("lib/cmake/x.cmake", text, origins)
+    relocation.with_build_variables(text, origins)
+    relocation.with_kernel(data, origins)
+    relocation.is_local_url(data)
+    for line, is_path in relocation.path_lines(text):
+        assert not is_path or os.path.realpath(f"/x/{line}")
+    assert os.path.realpath(relocation.editable_directory(data) or "/")
+    relocation.with_record("lib/x.dist-info/RECORD", data, {"lib/a.py": (1, "0" * 64)}, bool)
+
+
+NESTED = b"[" * 5000
+
+
+@target(
+    b'{"url": "https://u:p@x.org/a.git", "vcs_info": {"vcs": "git", "commit_id": "0"}}',
+    b'{"metadata": {"spack-pyvarium": {"environment": "/x", "digest": "0"}}, "argv": ["/x/py"]}',
+    b'{"metadata": {"spack-pyvarium": {"environment": "/", "digest": ""}}, "argv": ["\\u0000"]}',
+    NESTED,
+)
+def venv_json(data: bytes) -> None:
+    """What lies in a venv, or among the kernels, of anybody's."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "direct_url.json")
+        path.write_bytes(data)
+        layer._read_record(path)
+        classic._request(Distribution("a", "1", Path(directory)), [])
+        kernel._parse(path, data)
+
+
+def _is_python(data: bytes) -> bool:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(data, "x", "exec", ast.PyCF_ONLY_AST)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
 
 
 @target(
@@ -288,7 +514,8 @@ def _nothing(path: Path) -> str:
 
 
 @target(
-    b"a>=1 \\\n --hash=sha256:00\n-e .\n-r other\n# x\nb @ https://x.org/b.whl ; extra == 'x'\n"
+    b"a>=1 \\\n --hash=sha256:00\n-e .\n-r other\n# x\nb @ https://x.org/b.whl ; extra == 'x'\n",
+    b"a>=1 \\\n --hash=sha256:00\n-e .\n# x\nb @ https://x.org/b.whl ; extra == 'x'\n",
 )
 def requirements_txt(data: bytes) -> None:
     lines = text_of(data).splitlines()
