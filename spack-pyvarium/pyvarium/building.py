@@ -72,7 +72,8 @@ def _build(plan: LayerPlan, run: Runner, written: Written) -> Iterator[Skipped]:
     if layer.backend is Backend.PIP and not plan.foreign:
         yield from _bring_pip(layer, run)
     for file in plan.files:
-        file.write()
+        if file.write():
+            written[str(file.path)] = stamp(file.path.stat())
 
 
 def _make_venv(layer: Layer, run: Runner) -> None:

@@ -26,11 +26,12 @@ from .errors import MetadataError
 from .files import FileChange
 from .model import Backend, Distribution, Environment, Inventory, Mode, Provided, Skipped
 from .pins import UNCONSTRAINED, UNPINNED
+from .provided import Known
 from .shims import Script, Shim, Source
 
 #: The path file that leads to what Spack provides, in no distribution's RECORD.
 PATH_FILE = "_spack_pyvarium.pth"
-RECORD = "layer.json"
+RECORD, STAMPS = "layer.json", "stamps"
 _LONGEST_PATH = 4096
 #: What is behind the name of a shim, or a script, while it is written, and while it is removed.
 #: The first alone is the name of a file in a venv while that is made.
@@ -45,6 +46,34 @@ _SCRIPT = re.compile(rb"^\.\./\.\./\.\./bin/([\w.+-]+),", re.MULTILINE)
 #: The backends that install shims into the isolated environments of builds too, from where only an
 #: absolute path leads to the code. The others' wheels, and so their locks, tell no directory.
 ISOLATING = (Backend.PDM, Backend.PIP, None)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the last sync has left of itself, to be believed as far as it holds.
+
+    ``content`` is empty where nothing is left.
+    """
+
+    directory: Path
+
+    @functools.cached_property
+    def content(self) -> Mapping[str, Any]:
+        try:
+            content = json.loads((self.directory / RECORD).read_bytes())
+            return content if isinstance(content, dict) else {}
+        except (OSError, ValueError, RecursionError):
+            return {}
+
+    @functools.cached_property
+    def holds(self) -> bool:
+        """Whether it is as it was left, and so is every file that it was made from."""
+        return stamps.hold(self.directory / STAMPS)
+
+    def known(self) -> Mapping[str, Known]:
+        """What was read of each metadata path, where that is still there."""
+        provided = self.content.get("provided", {}) if self.holds else {}
+        return {path: Known(*one) for path, one in provided.items()}
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,7 @@ class Layer:
     @property
     def stamps(self) -> Path:
         """Where it is kept how the files looked that were compared last."""
-        return self.environment.state / "stamps"
+        return self.environment.state / STAMPS
 
     @functools.cached_property
     def site_packages(self) -> Path:
@@ -105,7 +134,7 @@ class LayerPlan:
     installed into the venv though Spack provides it, ``foreign`` tells that the venv is somebody's
     of another python, ``skipped`` is what else is not as it should be: none is ours to change.
     ``scripts`` are the names of those that belong to some shim. ``watched`` are the files that
-    were read, or should be there, and that no record vouches for.
+    were read, or should be there, and the record of it.
     """
 
     layer: Layer
@@ -150,10 +179,10 @@ class LayerPlan:
             yield Skipped(str(copy.path), reason, fault=True)
 
 
-def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
+def plan(layer: Layer, record: Record, *, thorough: bool) -> Optional[LayerPlan]:
     """Compare a layer with what is there; reads only. None where there is no python for one.
 
-    What a record says to be in step is believed as far as names go. A ``thorough`` comparison
+    What the record says to be in step is believed as far as names go. A ``thorough`` comparison
     renders every shim and reads those that are installed, but where none of the files that this
     takes has changed since it was done.
     """
@@ -162,8 +191,8 @@ def plan(layer: Layer, *, thorough: bool) -> Optional[LayerPlan]:
     reason = _impossible(layer)
     if reason is not None:
         return LayerPlan(layer, {}, (Skipped(str(layer.environment.venv), reason, fault=True),))
-    known = _by_record(layer)
-    if known is not None and (not thorough or _unchanged(known)):
+    known = _by_record(layer, record.content)
+    if known is not None and (not thorough or _unchanged(known, record)):
         return known
     return _by_content(layer)
 
@@ -231,9 +260,8 @@ def _fits(layer: Layer) -> bool:
     )
 
 
-def _by_record(layer: Layer) -> Optional[LayerPlan]:
-    """The plan by the record of the last sync, None where it does not hold any more."""
-    record = _read_record(layer.record)
+def _by_record(layer: Layer, record: Mapping[str, Any]) -> Optional[LayerPlan]:
+    """The plan by what the last sync has recorded, None where that is another layer."""
     if record.get("digest") != layer.digest() or record["copies"] or not _fits(layer):
         return None
     skipped = tuple(Skipped(**one) for one in record["skipped"])
@@ -246,10 +274,10 @@ def _by_record(layer: Layer) -> Optional[LayerPlan]:
     return None if any(changes) else LayerPlan(layer, wheels, skipped, files=changes)
 
 
-def _unchanged(known: LayerPlan) -> bool:
+def _unchanged(known: LayerPlan, record: Record) -> bool:
     """Whether what a record says still holds for content too, with nothing new beside it."""
     layer = known.layer
-    expected = set(_read_record(layer.record)["installed"])
+    expected = set(record.content["installed"])
     versions = layer.versions
     if any(_unfinished(layer)):
         return False
@@ -258,15 +286,7 @@ def _unchanged(known: LayerPlan) -> bool:
             path = layer.site_packages / name
             if is_shim(path) or _copy(path, versions):
                 return False
-    return not any(_stale_umbrellas(layer, known.wheels)) and stamps.hold(layer.stamps)
-
-
-def _read_record(path: Path) -> Dict[str, Any]:
-    try:
-        record = json.loads(path.read_bytes())
-        return record if isinstance(record, dict) else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
+    return not any(_stale_umbrellas(layer, known.wheels)) and record.holds
 
 
 def _expected_wheels(layer: Layer, wheels: Mapping[str, str]) -> Set[str]:
@@ -307,10 +327,15 @@ def _by_content(layer: Layer) -> LayerPlan:
         after = shims.render_wheel(shim)
         archives.append(FileChange(path, files.read_optional(path), after))
         watched.append(str(path))
+    watched.append(str(layer.record))
     record = {
         "copies": [str(copy.path) for copy in copies],
         "digest": layer.digest(),
         "installed": sorted(expected),
+        "provided": {
+            str(one.path): (one.name, one.version, one.dag_hash)
+            for one in layer.inventory.provided
+        },
         "skipped": [asdict(one) for one in skipped],
         "wheels": wheels,
     }

@@ -11,8 +11,8 @@ where a dependency keeps its types. Earlier formats are refused: Spack itself up
 from __future__ import annotations
 
 import functools
-import gc
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import (
@@ -34,6 +34,9 @@ OLDEST, NEWEST = 4, 8
 INCLUDED = "include_concrete"
 _Value = TypeVar("_Value")
 _RUNTIME = frozenset(("link", "run"))
+_SPECS = "concrete_specs"
+_SPACE = re.compile(r"[ \t\n\r]*")
+_decode = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True)
@@ -84,42 +87,30 @@ def read_lockfile(path: Path) -> Lockfile:
 
 def read_hashes(path: Path) -> FrozenSet[str]:
     """The DAG hashes of a ``spack.lock`` alone, in half the time; raises LockfileError."""
-    return _uncollected(_hashes, _read(path), str(path))
+    return _parsed(_hashes, lambda _: None, _read(path), str(path))
 
 
 def parse_lockfile(text: str, subject: str = "spack.lock") -> Lockfile:
     """Turn the text of a lockfile into a value; ``subject`` names it in a LockfileError."""
-    return _uncollected(_lockfile, text, subject)
+    return _parsed(_lockfile, _node_or_entry, text, subject)
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")  # Not as text, which takes thrice as long.
     except FileNotFoundError:
         raise LockfileError(f"{path}: does not exist; run 'spack concretize' first") from None
     except (OSError, UnicodeDecodeError) as error:
         raise LockfileError(f"{path}: cannot be read ({error}); restore the file") from None
 
 
-def _uncollected(parse: Callable[[Any], _Value], text: str, subject: str) -> _Value:
-    """Parse a text while no garbage is looked for, until all but the answer is gone.
-
-    Among so many values that are none it takes four times as long as all the rest.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
+def _parsed(
+    parse: Callable[[Any], _Value], reduce: Callable[[Any], Any], text: str, subject: str
+) -> _Value:
     try:
-        return _parsed(parse, text, subject)
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _parsed(parse: Callable[[Any], _Value], text: str, subject: str) -> _Value:
-    try:
-        data = json.loads(text)
+        data = _decoded(text, reduce)
         version = data["_meta"]["lockfile-version"]
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, RecursionError, LookupError, TypeError):
         raise LockfileError(
             f"{subject}: is not a Spack lockfile; run 'spack concretize --force' to write it anew"
         ) from None
@@ -143,13 +134,63 @@ def _parsed(parse: Callable[[Any], _Value], text: str, subject: str) -> _Value:
         ) from None
 
 
+def _decoded(text: str, reduce: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """Decode JSON with each concrete spec ``reduce``d before the next one is decoded.
+
+    All of a large lockfile at once takes ten times the memory, and then as long to free as to
+    decode. Raises ValueError or IndexError where it is not an object of JSON.
+    """
+
+    def reduced(_: str, start: int) -> Tuple[Any, int]:
+        value, end = _decode(text, start)
+        return reduce(value), end
+
+    def member(key: str, start: int) -> Tuple[Any, int]:
+        whole = key != _SPECS or text[start] != "{"
+        return _decode(text, start) if whole else _object(text, start, reduced)
+
+    data, end = _object(text, _behind_space(text, 0), member)
+    if _behind_space(text, end) != len(text):
+        raise ValueError("there is more than an object")
+    return data
+
+
+def _object(
+    text: str, start: int, value_at: Callable[[str, int], Tuple[Any, int]]
+) -> Tuple[Dict[str, Any], int]:
+    """Decode the object that starts there, and where it ends, by what decodes each value."""
+    if text[start] != "{":
+        raise ValueError("this is no object")
+    found: Dict[str, Any] = {}
+    at = start
+    while not found or text[at] == ",":
+        at = _behind_space(text, at + 1)
+        if text[at] == "}" and not found:
+            break
+        key, at = _decode(text, at)
+        at = _behind_space(text, at)
+        if not isinstance(key, str) or text[at] != ":":
+            raise ValueError("a member is no key with a value")
+        found[key], at = value_at(key, _behind_space(text, at + 1))
+        at = _behind_space(text, at)
+    if text[at] != "}":
+        raise ValueError("an object is not closed")
+    return found, at + 1
+
+
+def _behind_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None  # It matches anywhere.
+    return found.end()
+
+
 class _MissingError(Exception):
     """A node is named that is not there."""
 
 
 def _hashes(data: Mapping[str, Any]) -> FrozenSet[str]:
     roots = frozenset(root["hash"] for part in _parts(data) for root in part["roots"])
-    hashes = frozenset().union(*(part["concrete_specs"].keys() for part in _parts(data)))
+    hashes = frozenset().union(*(part[_SPECS].keys() for part in _parts(data)))
     for dag_hash in sorted(roots - hashes):
         raise _MissingError(dag_hash)
     return hashes
@@ -158,9 +199,9 @@ def _hashes(data: Mapping[str, Any]) -> FrozenSet[str]:
 def _lockfile(data: Mapping[str, Any]) -> Lockfile:
     roots = frozenset(root["hash"] for part in _parts(data) for root in part["roots"])
     nodes = {
-        dag_hash: _node(entry)
+        dag_hash: entry if isinstance(entry, Node) else _node(entry)
         for part in _parts(data)
-        for dag_hash, entry in part["concrete_specs"].items()
+        for dag_hash, entry in part[_SPECS].items()
     }
     included = {
         str(path): frozenset(root["hash"] for root in part["roots"])
@@ -178,9 +219,17 @@ def _is_newer(version: object) -> bool:
 
 def _parts(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The lockfile itself, then the environments that it includes."""
-    yield {"roots": data["roots"], "concrete_specs": data.get("concrete_specs", {})}
+    yield {"roots": data["roots"], _SPECS: data.get(_SPECS, {})}
     for included in data.get(INCLUDED, {}).values():
         yield from _parts(included)
+
+
+def _node_or_entry(entry: Any) -> Any:
+    """The node that an entry is; one that is none stays, to be refused after all else."""
+    try:
+        return _node(entry)
+    except (LookupError, TypeError, AttributeError):
+        return entry
 
 
 def _node(entry: Dict[str, Any]) -> Node:

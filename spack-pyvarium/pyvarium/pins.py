@@ -9,9 +9,6 @@ import hashlib
 import re
 from typing import Container, Iterable, List, Tuple
 
-from packaging.utils import canonicalize_name
-from packaging.version import Version
-
 from .model import Mode, Pin, PinDiff, Provided, Skipped
 
 #: No extra, marker, URL or second clause; Version then refuses ``==1.*`` and ``===any``.
@@ -48,6 +45,9 @@ def plan(
 
 def parse_pin(requirement: str) -> Pin:
     """Parse ``name==version``; raises ValueError for any other requirement."""
+    from packaging.utils import canonicalize_name  # A check that finds nothing needs none.
+    from packaging.version import Version
+
     match = _PIN.fullmatch(requirement)
     if match is None:
         raise ValueError(f"{requirement!r} is not an exact pin")

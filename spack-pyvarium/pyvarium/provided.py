@@ -28,6 +28,18 @@ _HASH = re.compile(r"-([a-z0-9]{32})$")
 _LIBRARY = re.compile(r"(.*)/lib(?:64)?/python[^/]*/", re.DOTALL)
 
 
+class Known(NamedTuple):
+    """What a metadata path was found to hold, and the spec that it belongs to."""
+
+    name: str
+    version: str
+    dag_hash: str
+
+
+#: For who remembers nothing.
+_NOTHING: Mapping[str, Known] = {}
+
+
 class _Found(NamedTuple):
     """A metadata path, and the spec that it belongs to (None where it is not Spack's)."""
 
@@ -35,15 +47,18 @@ class _Found(NamedTuple):
     dag_hash: Optional[str]
 
 
-def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inventory:
+def provided_distributions(
+    environment: Environment, lockfile: Lockfile, known: Mapping[str, Known] = _NOTHING
+) -> Inventory:
     """List what the environment provides, and with a reason each what it does not.
 
-    Raises ProvidedError where the view is stale or two specs provide the same project: what python
-    would import is not what the lockfile says, so no pin would be right.
+    What is ``known``, by metadata path, is not read again. Raises ProvidedError where the view is
+    stale or two specs provide the same project: what python would import is not what the lockfile
+    says, so no pin would be right.
     """
     if environment.views:
         directories = [found for view in environment.views for found in site_packages(view)]
-        found = list(_in_view(environment, lockfile, [path for _, path in directories]))
+        found = list(_in_view(environment, lockfile, [path for _, path in directories], known))
         _refuse_stale(environment, lockfile, found)
     else:
         directories, found = _in_store(environment, lockfile)
@@ -61,7 +76,8 @@ def provided_distributions(environment: Environment, lockfile: Lockfile) -> Inve
         node = lockfile.nodes[dag_hash]
         seen.add(dag_hash)
         try:
-            distribution = read_distribution(path)
+            before = known.get(str(path))
+            distribution = Distribution(*before[:2], path) if before else read_distribution(path)
         except MetadataError as error:
             remedy = f"run 'spack install --overwrite {node.name}/{dag_hash[:7]}'"
             if _dangles(path) or _dangles(metadata_file(path)):
@@ -129,12 +145,19 @@ def _dangles(path: Path) -> bool:
 
 
 def _in_view(
-    environment: Environment, lockfile: Lockfile, directories: List[Path]
+    environment: Environment,
+    lockfile: Lockfile,
+    directories: List[Path],
+    known: Mapping[str, Known],
 ) -> Iterator[_Found]:
     """Map what stands in a view to specs. Copies and hard links have no real path to go by."""
     copied: Optional[Mapping[str, str]] = None
     for directory in directories:
         for path in metadata_paths(directory):
+            before = known.get(str(path))
+            if before is not None:
+                yield _Found(path, before.dag_hash)
+                continue
             prefix = prefix_of(metadata_file(path))
             dag_hash = _hash_of(prefix, lockfile) if prefix else None
             if dag_hash is None:

@@ -11,15 +11,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 from .errors import PyprojectError
 from .model import Backend, Mode, Pin
 from .pins import digest, parse_pin
 from .toml_text import parse, table_at, value_at, with_strings, with_value, without
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 GROUP = ("dependency-groups", "spack")
 TABLE = ("tool", "pyvarium")
@@ -66,17 +77,17 @@ def owned(text: str, subject: str) -> Owned:
     data = parse(text, subject)
     group = table_at(data, GROUP[:-1], subject).get(GROUP[-1])
     table = table_at(data, TABLE, subject)
+    pins_digest = _setting(table, PINS_DIGEST[-1], str, None, subject)
     return Owned(
-        pins=None if group is None else _pins(group, subject),
+        pins=None if group is None else _pins(group, pins_digest, subject),
         lockfile_digest=_setting(table, LOCKFILE_DIGEST[-1], str, None, subject),
-        pins_digest=_setting(table, PINS_DIGEST[-1], str, None, subject),
+        pins_digest=pins_digest,
         opted_in="pyvarium" in table_at(data, ("tool",), subject),
         auto_sync=_setting(table, "auto-sync", bool, True, subject),
         backend=_choice(table, "backend", Backend, subject),
         mode=_choice(table, "mode", Mode, subject),
         not_on_index=tuple(
-            canonicalize_name(str(name))
-            for name in _setting(table, "not-on-index", list, [], subject)
+            _normalized(str(name)) for name in _setting(table, "not-on-index", list, [], subject)
         ),
     )
 
@@ -108,6 +119,8 @@ def with_setting(text: str, key: str, value: Optional[Union[str, bool]], subject
 
 def requires_python(text: str, subject: str) -> Optional[SpecifierSet]:
     """What the project says of the pythons it is for; None where it says nothing usable."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # A check needs none.
+
     try:
         return SpecifierSet(str(value_at(parse(text, subject), ("project", "requires-python"))))
     except InvalidSpecifier:
@@ -127,10 +140,16 @@ def python_bounds(python: str) -> str:
 def new_text(name: str, python: Optional[str]) -> str:
     """A minimal valid ``pyproject.toml`` for an environment whose python is ``X.Y``."""
     project = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "environment"
-    lines = ["[project]", f'name = "{canonicalize_name(project)}"', 'version = "0"']
+    lines = ["[project]", f'name = "{_normalized(project)}"', 'version = "0"']
     if python is not None:
         lines.append(f'requires-python = "{python_bounds(python)}"')
     return "\n".join([*lines, "dependencies = []", ""])
+
+
+def _normalized(name: str) -> str:
+    from packaging.utils import canonicalize_name  # Takes longer than a check by digest.
+
+    return canonicalize_name(name)
 
 
 def _setting(table: Mapping[str, Any], key: str, kind: type, default: Any, subject: str) -> Any:
@@ -155,10 +174,13 @@ def _choice(
         raise PyprojectError(f"{subject}: {name} is {table[key]!r}; use one of {known}") from None
 
 
-def _pins(group: object, subject: str) -> Tuple[Pin, ...]:
+def _pins(group: object, written: Optional[str], subject: str) -> Tuple[Pin, ...]:
+    """The pins of the group; those that have the digest of what was ``written`` need no parser."""
     name = ".".join(GROUP)
     if not isinstance(group, list):
         raise PyprojectError(f"{subject}: {name} is not a list; rename it, Spack's pins go there")
+    if written == digest(group):
+        return tuple(Pin(*one.split("==")) for one in group)
     pins: List[Pin] = []
     for entry in group:
         try:

@@ -18,7 +18,7 @@ from typing import List, Optional, Tuple
 from . import backends, building, files, layer, pins, pyproject, settings, stamps
 from .errors import FileError, ProvidedError, PyprojectError
 from .files import FileChange
-from .layer import Layer, LayerPlan
+from .layer import Layer, LayerPlan, Record
 from .lockfile import read_lockfile
 from .model import Backend, Environment, Inventory, Mode, Pin, PinDiff, Skipped
 from .provided import provided_distributions
@@ -115,7 +115,9 @@ def plan(
     subject = str(environment.pyproject)
     text = pyproject.decode(before or b"", subject)
     owned = pyproject.owned(text, subject)
-    inventory = provided_distributions(environment, lockfile)
+    record = Record(environment.state)
+    known = record.known() if thorough else {}
+    inventory = provided_distributions(environment, lockfile, known)
     backend, mode = choices(environment, text, owned, defaults or Defaults())
     planned, unpinned = pins.plan(inventory.provided, mode, owned.not_on_index)
     _refuse_edited(owned, planned, subject)
@@ -137,7 +139,7 @@ def plan(
 
     if before is None:
         text = pyproject.new_text(environment.name, inventory.python)
-    built = layer.plan(Layer(environment, inventory, backend, mode), thorough=thorough)
+    built = layer.plan(Layer(environment, inventory, backend, mode), record, thorough=thorough)
     digest = pins.digest(lockfile.nodes)
     same = owned.lockfile_digest == digest
     keys = f"the keys for {backend.value if backend else 'no backend'} changed"

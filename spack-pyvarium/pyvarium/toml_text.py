@@ -174,11 +174,11 @@ def with_named_table(
     if name not in names and not new:
         return text
     place = names.index(name) if name in names else len(tables)
+    if new and tables[place : place + 1] == [new]:
+        return text
     tables[place : place + 1] = [new] if new else []
     expected = copy.deepcopy(data)
     _made(expected, keys[:-1], subject)[keys[-1]] = tables
-    if expected == data:
-        return text
     accepted = [expected] if new else [_pruned(expected, keys), expected]
     return _chosen(_with_block(text, keys, place, new), accepted, keys, subject)
 

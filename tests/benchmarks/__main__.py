@@ -1,103 +1,261 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Run the benchmarks, print one table: python tests/benchmarks [--quick] [--uv UV] [--spack SPACK]
+"""Run the benchmarks, print one table: python tests/benchmarks [--only PART] [--quick]
 
-Each row is a ratio of two commands that were run in turns. The results are kept as data in
-``results``, each with the command that made it; --table prints those that are there, --plot draws
-them into ``docs/scale.svg``. The other scripts here measure what needs more than this: their first
-lines say what.
+Each row is of two things that were measured in turns, in one run. The rows are kept as data in
+``results``, each part with the command that made it, its date and its machine. --table prints what
+is there, --plot draws it into ``docs/scale.svg``, and --documents puts it where the documents
+tell: into each text behind a comment ``from results: PART`` with its template.
+
+The programs that are measured beside ours are those that ``./test`` has left in ``.cache``, or as
+named; a part that lacks one is left out, and that is said.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
+import reporting
+from measuring import TOP, say
+from reporting import RESULTS
+
+sys.path.append(str(TOP / "spack-pyvarium"))
+
+from pyvarium.errors import PyvariumError
+
+CACHE = TOP / ".cache"
+#: The words of a part's command, or why it is left out.
+Words = Union[List[object], str]
+
+
+class Programs:
+    """What is measured beside ours, and what needs a real Spack with us, made when it is asked."""
+
+    def __init__(self, arguments: argparse.Namespace, held: contextlib.ExitStack) -> None:
+        self.arguments = arguments
+        self.held = held
+        self._root: Optional[Path] = None
+
+    def found(self, name: str, pattern: str) -> Optional[Path]:
+        """A program as it was named, or as ``./test`` has left it."""
+        named: Optional[Path] = getattr(self.arguments, name)
+        if named is not None:
+            return named.absolute()
+        return max(CACHE.glob(pattern), default=None)
+
+    @property
+    def uv(self) -> Optional[Path]:
+        return self.found("uv", "tools/uv-*/bin/uv")
+
+    @property
+    def pyvarium(self) -> Optional[Path]:
+        return self.found("pyvarium", "tools/pyvarium-0.2.0/bin/pyvarium")
+
+    @property
+    def pre_commit(self) -> Optional[Path]:
+        return self.found("pre_commit", "tools/pre-commit-*/bin/python")
+
+    @property
+    def spack(self) -> Optional[Path]:
+        """The root of a clone of Spack, without us."""
+        return self.found("spack", "hosts/v1.1.0/spack")
+
+    @property
+    def conda_pack(self) -> Optional[Path]:
+        return self.found("conda_pack", "tools/conda-pack-*/bin/conda-pack")
+
+    @property
+    def poncho(self) -> Optional[Path]:
+        """The directory ``poncho/src`` of a clone of cctools."""
+        return self.found("poncho", "tools/cctools/poncho/src")
+
+    def options(self, *names: str) -> List[object]:
+        """Options by which a script is told of the programs that there are."""
+        found: List[object] = []
+        for name in names:
+            path = getattr(self, name)
+            if path and name == "spack":
+                path = path / "bin" / "spack"
+            found += [f"--{name.replace('_', '-')}", path] if path else []
+        return found
+
+    def real(self) -> Tuple[Path, Path]:
+        """The command of a real Spack that knows us, and an environment."""
+        import real
+
+        if self._root is None:
+            assert self.uv is not None
+            temporary = tempfile.TemporaryDirectory(prefix="real.")
+            self._root = Path(self.held.enter_context(temporary))
+            self._real = real.set_up(self._root, (CACHE / "hosts").resolve(), self.uv)
+        return self._real.command, self._real.environment
+
+    def packs(self) -> Dict[str, Path]:
+        """Packs of that environment, by their ending."""
+        command, environment = self.real()
+        assert self._root is not None
+        found = {end: self._root / f"pack.{end}" for end in ("tar.zst", "tar.gz")}
+        for path in found.values():
+            words = [command, "-D", environment, "pyvarium", "pack", "-o", path]
+            if not path.exists():
+                subprocess.run(list(map(str, words)), check=True, stdout=subprocess.DEVNULL)
+        return found
+
+
+def _startup(programs: Programs) -> Words:
+    return ["startup.py", programs.spack] if programs.spack else "no clone of Spack"
+
+
+def _spack(programs: Programs) -> Words:
+    if programs.spack is None:
+        return "no clone of Spack"
+    # What Spack takes grows faster than the number of specs: 5,000 would take it an hour.
+    sizes = ["10", "100"] if programs.arguments.quick else ["10", "100", "500", "2000"]
+    options = ["--nodes", "--runs", "3", "--only", "^spack", *programs.options("spack")]
+    return ["scale.py", *sizes, *options]
+
+
+def _layer(programs: Programs) -> Words:
+    return ["layer.py", *programs.options("uv")] if programs.uv else "no uv"
+
+
+def _hooks(programs: Programs) -> Words:
+    return ["hooks.py", programs.pre_commit] if programs.pre_commit else "no pre-commit"
+
+
+def _new(programs: Programs) -> Words:
+    if programs.uv is None:
+        return "no uv"
+    return ["new.py", programs.real()[0], "py-six@1.16.0", "py-idna@3.4"]
+
+
+def _modules(programs: Programs) -> Words:
+    if programs.uv is None:
+        return "no uv"
+    return ["modules.py", *programs.real(), "--tools", CACHE / "tools"]
+
+
+def _recipes(programs: Programs) -> Words:
+    return ["recipes.py", programs.real()[0]] if programs.uv else "no uv"
+
+
+def _analyze(programs: Programs) -> Words:
+    given = programs.poncho
+    return [
+        "analyze.py",
+        *(["--poncho", given / "poncho" / "package_analyze.py"] if given else []),
+    ]
+
+
+def _pack(programs: Programs) -> Words:
+    if programs.uv is None or programs.conda_pack is None:
+        return "no uv or conda-pack"
+    return ["pack.py", *programs.real(), programs.conda_pack]
+
+
+def _run(programs: Programs) -> Words:
+    if programs.uv is None:
+        return "no uv"
+    packs = programs.packs()
+    given = programs.poncho
+    beside: List[object] = []
+    if given:
+        beside = ["--poncho", given / "poncho_package_run", "--poncho-pack", packs["tar.gz"]]
+    return ["run.py", packs["tar.zst"], *beside]
+
+
+#: The parts of the table, as they are run: what takes least of them first.
+PARTS: Dict[str, Callable[[Programs], Words]] = {
+    "startup": _startup,
+    "hooks": _hooks,
+    "layer": _layer,
+    "starts": lambda programs: ["starts.py", *programs.options("spack")],
+    "scale": lambda programs: ["scale.py", *programs.options("uv", "pyvarium")],
+    "spack": _spack,
+    "many": lambda _: ["many.py"],
+    "new": _new,
+    "modules": _modules,
+    "recipes": _recipes,
+    "pack": _pack,
+    "run": _run,
+    "analyze": _analyze,
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, few runs")
-    parser.add_argument("--uv", help="the program uv, for what is measured beside it")
-    parser.add_argument("--spack", help="the command of a Spack, without us")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, few runs; not kept")
+    parser.add_argument("--uv", type=Path, help="the program uv")
+    parser.add_argument("--spack", type=Path, help="the root of a clone of Spack, without us")
+    parser.add_argument("--pyvarium", type=Path, help="the program of Pyvarium 0.2.0")
+    parser.add_argument("--pre-commit", type=Path, help="a python that has pre-commit")
+    parser.add_argument("--conda-pack", type=Path, help="the program conda-pack")
+    parser.add_argument("--poncho", type=Path, help="poncho/src of a clone of cctools")
     parser.add_argument("--table", action="store_true", help="only print what is there")
     parser.add_argument("--plot", action="store_true", help="only draw what is there")
+    parser.add_argument("--documents", action="store_true", help="only put it into documents")
+    parser.add_argument(
+        "--check", action="store_true", help="with --documents: exit 3 if it is not"
+    )
     arguments = parser.parse_args()
-    if not (arguments.table or arguments.plot):
-        for name, words in chosen(arguments).items():
-            script, *options = words
-            command = [sys.executable, HERE / script, *options, "--json", RESULTS / f"{name}.json"]
-            print(f"==> {name}", flush=True)
-            if subprocess.run(list(map(str, command))).returncode:
-                return 1
+    if arguments.documents:
+        return reporting.documents(check=arguments.check)
     if arguments.plot:
         import plot
 
-        plot.draw(RESULTS / "scale.json", HERE.parents[1] / "docs" / "scale.svg")
+        plot.draw(RESULTS / "scale.json", TOP / "docs" / "scale.svg")
         return 0
-    print(table())
-    return 0
+    if arguments.table:
+        print(reporting.table(RESULTS))
+        return 0
+    with contextlib.ExitStack() as held:
+        kept = RESULTS
+        if arguments.quick:
+            kept = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="results.")))
+        failed = run_parts(arguments.only or PARTS, Programs(arguments, held), kept)
+        print(reporting.table(kept))
+    return 1 if failed else 0
 
 
-def chosen(arguments: argparse.Namespace) -> Dict[str, List[str]]:
-    quick = arguments.quick
-    sizes = ["10", "100"] if quick else ["10", "100", "500", "2000", "5000"]
-    runs = ["--runs", "3"] if quick else []
-    uv = ["--uv", arguments.uv] if arguments.uv else []
-    found = {
-        "scale": ["scale.py", *sizes, *uv, *runs],
-        "starts": ["starts.py", *runs],
-        "many": ["many.py", "--environments", "20" if quick else "500"],
-    }
-    if arguments.spack:
-        options = ["--spack", arguments.spack, "--only", "^spack", *runs]
-        found["spack"] = ["scale.py", *sizes[:4], "--nodes", *options]
-    return found
-
-
-def table() -> str:
-    """All results, a line for each row that is beside another one, and the machines."""
-    lines = [
-        "| what | size | beside | ratio | processor | quartiles | memory |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    machines = []
-    for path in sorted(RESULTS.glob("*.json")):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if "rows" not in data:
+def run_parts(names: Iterable[str], programs: Programs, kept: Path) -> List[str]:
+    """Run parts, each in a process of its own, and return the names of those that failed."""
+    failed = []
+    for name in names:
+        try:
+            words = PARTS[name](programs)
+        except (PyvariumError, AssertionError, subprocess.CalledProcessError) as error:
+            words = str(error)  # There is no such Spack, or it fails.
+        if isinstance(words, str):
+            say(f"==> left out: {name}: {words}")
             continue
-        lines += [_line(row) for row in data["rows"]]
-        machines.append(f"- `{path.name}`: `{data['command']}` on {_machine(data['machine'])}")
-    return "\n".join([*lines, "", *machines])
+        say(f"==> {name}: {words[0]}")
+        start = time.monotonic()
+        script, *options = words
+        options += ["--quick"] if programs.arguments.quick else []
+        command = [sys.executable, Path(__file__).parent / str(script), *options]
+        command += ["--json", kept / f"{name}.json"]
+        # What a script prints is for whoever waits; the table alone is the answer.
+        done = subprocess.run(list(map(str, command)), stdout=sys.stderr, env=_environ())
+        failed += [name] if done.returncode else []
+        end = f"failed with {done.returncode}" if done.returncode else "done"
+        say(f"==> {name}: {end} in {time.monotonic() - start:.0f} s")
+    return failed
 
 
-def _line(row: Dict[str, Any]) -> str:
-    cost = row["cost"]
-    low, high = cost["quartiles"]
-    cells = [
-        row["what"],
-        f"{row['size']:,} {row['unit']}",
-        row["beside"] or "",
-        "" if row["ratio"] is None else f"{row['ratio']:.2f}",
-        f"{cost['processor'] * 1000:.0f} ms",
-        f"{low * 1000:.0f} to {high * 1000:.0f}",
-        f"{cost['memory']:.0f} MB",
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _machine(machine: Dict[str, Any]) -> str:
-    return (
-        f"{machine['processors']} processors ({machine['processor']}), {machine['system']},"
-        f" Python {machine['python']}, load {machine['load']}"
-    )
+def _environ() -> Dict[str, str]:
+    return {key: one for key, one in os.environ.items() if key != "PYTHONPATH"}
 
 
 if __name__ == "__main__":

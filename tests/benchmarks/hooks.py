@@ -1,67 +1,73 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Measure what a commit waits for: python hooks.py PYTHON [PINS...]
+"""What a commit waits for: hooks.py PYTHON [PINS...]
 
-PYTHON is one that has pre-commit. Medians of 11 runs, of the clock (and of the processor):
-of ``pre-commit run`` with the hook that checks, and of that hook alone.
+PYTHON is one that has pre-commit. In turns, ``pre-commit run`` with the hook that checks, and that
+hook alone.
 """
 
+from __future__ import annotations
+
 import os
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import List
 
-TOP = Path(__file__).resolve().parent.parent.parent
+import measuring
+from measuring import TOP, Row, in_turns, write
+
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "end_to_end")]
 
 from made_environment import write_environment  # noqa: E402
 
 CONFIG = "repos: [{{repo: {}, rev: {}, hooks: [{{id: pyvarium-check}}]}}]\n"
+HOOK, WHOLE = "pre-commit hook alone", "pre-commit run"
 
 
-def measured(command, directory, environ):
-    clock, processor = [], []
-    for _ in range(11):
-        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, cwd=directory, env=environ, check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        clock.append(time.perf_counter() - start)
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        processor.append(used)
-    return f"{statistics.median(clock):.2f} s ({statistics.median(processor):.2f} s)"
+def main() -> None:
+    parser = measuring.parser(__doc__)
+    parser.add_argument("python", type=Path, help="one that has pre-commit")
+    parser.add_argument("sizes", nargs="*", type=int, default=[300], metavar="PINS")
+    parser.add_argument("--runs", type=int, help="of each kind (default: 11)")
+    arguments = parser.parse_args()
+    python = arguments.python.absolute()
+    rows: List[Row] = []
+    for size in arguments.sizes:
+        with tempfile.TemporaryDirectory(prefix="hooks.") as directory:
+            runs = arguments.runs or (3 if arguments.quick else 11)
+            rows += measured(Path(directory), python, size, runs)
+    write(arguments.json, rows, {"pre-commit": [python, "-m", "pre_commit", "--version"]})
 
 
-def main(python, sizes):
-    def git(directory, *words):
-        name = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-        command = ["git", "-C", str(directory), *name, *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def measured(place: Path, python: Path, size: int, runs: int) -> List[Row]:
+    root = place / "repository"
+    write_environment(root / "environment", size)
+    config = CONFIG.format(TOP, git(TOP, "rev-parse", "HEAD"))
+    (root / ".pre-commit-config.yaml").write_text(config)
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--no-verify", "--message", "x")
+    own = [f"PRE_COMMIT_HOME={place / 'cache'}", f"PYTHONPYCACHEPREFIX={place / 'bytecode'}"]
+    command = ["env", "-C", root, "-u", "PYTHONDONTWRITEBYTECODE", *own]
+    whole = [*command, python, "-m", "pre_commit", "run", "--all-files"]
+    subprocess.run(list(map(str, whole)), check=True, capture_output=True)
+    [hook] = (place / "cache").glob("repo*/py_env*/bin/python")
+    alone = [*command, hook, "-m", "pyvarium", "check", "--by-digest"]
+    alone += ["environment/spack.lock", "environment/pyproject.toml"]
+    found = in_turns({WHOLE: whole, HOOK: alone}, runs)
+    return measuring.rows(size, "pins", found, {WHOLE: (HOOK,)})
 
-    print(f"{'pins':>6}  {'pre-commit run':>18}  {'the hook alone':>18}")
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as directory:
-            root = Path(directory, "repository")
-            write_environment(root / "environment", size)
-            config = CONFIG.format(TOP, git(TOP, "rev-parse", "HEAD"))
-            (root / ".pre-commit-config.yaml").write_text(config)
-            git(root, "init", "--quiet")
-            git(root, "add", "--all")
-            git(root, "commit", "--quiet", "--no-verify", "--message", "x")
-            environ = {**os.environ, "PRE_COMMIT_HOME": f"{directory}/cache"}
-            command = [python, "-m", "pre_commit", "run", "--all-files"]
-            subprocess.run(command, cwd=root, env=environ, check=True, capture_output=True)
-            whole = measured(command, root, environ)
-            [hook] = Path(directory, "cache").glob("repo*/py_env*/bin/python")
-            words = ["-m", "pyvarium", "check", "--by-digest"]
-            files = ["environment/spack.lock", "environment/pyproject.toml"]
-            alone = measured([hook, *words, *files], root, environ)
-            print(f"{size:>6}  {whole:>18}  {alone:>18}")
+
+def git(directory: Path, *words: str) -> str:
+    name = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    command = ["git", "-C", str(directory), *name, *words]
+    environ = {key: one for key, one in os.environ.items() if not key.startswith("GIT_")}
+    done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], [int(one) for one in sys.argv[2:]] or [300])
+    main()

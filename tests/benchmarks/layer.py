@@ -2,51 +2,54 @@
 # Copyright spack-pyvarium developers. See the LICENSE files at the top level for details.
 #
 # SPDX-License-Identifier: (Apache-2.0 OR MIT)
-"""Measure a layer from nothing beside ``uv pip install`` of as many wheels: layer.py UV [SIZE...]
+"""Measure a layer from nothing beside ``uv pip install`` of as many wheels: layer.py --uv UV
 
-In turns, medians of --runs, in milliseconds of wall-clock time. The first takes a view of so many
+In turns. The first takes a view of so many
 provided distributions and makes .venv, shims and keys of it in a process of its own, as
 ``python -m pyvarium sync`` does. The second makes a new venv by uv and installs wheels into it
-from a cache that is warm: as small as a shim, and of 20 modules each. Then verify, on the same
-layer, in a process too.
+from a cache that is warm: as small as a shim, and of 20 modules each.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Dict, List
 
-TOP = Path(__file__).resolve().parent.parent.parent
+import measuring
+from measuring import TOP, Row, Run, write
+
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core")]
 
 from conftest import Site  # noqa: E402
 from pyvarium.model import Environment  # noqa: E402
 
 MODULES = 20
+LAYER = "layer from nothing"
+SHIMS, CODE = "uv pip install, shims", f"uv pip install, {MODULES} modules each"
+BESIDE = {LAYER: (SHIMS, CODE)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("uv", type=Path, help="the program uv")
-    parser.add_argument("sizes", nargs="*", type=int, default=[10, 100, 300])
-    parser.add_argument("--runs", type=int, default=9, help="of each kind (default: 9)")
+    parser = measuring.parser(__doc__)
+    parser.add_argument("--uv", type=Path, required=True, help="the program uv")
+    parser.add_argument("sizes", nargs="*", type=int, help="default: 10 100 300")
+    parser.add_argument("--runs", type=int, help="of each kind (default: 9)")
     arguments = parser.parse_args()
-    print(f"{'distributions':>13}  {'layer':>7}  {'uv, shims':>9}  {'uv, code':>8}  {'verify':>7}")
-    for size in arguments.sizes:
+    runs = arguments.runs or (3 if arguments.quick else 9)
+    rows: List[Row] = []
+    for size in arguments.sizes or ([10, 100] if arguments.quick else [10, 100, 300]):
         with tempfile.TemporaryDirectory(prefix="layer.") as directory:
-            row = measure(Path(directory), arguments.uv.absolute(), size, arguments.runs)
-        print(f"{size:13}  {row[0]:7.0f}  {row[1]:9.0f}  {row[2]:8.0f}  {row[3]:7.0f}", flush=True)
+            found = measure(Path(directory), arguments.uv.absolute(), size, runs)
+            rows += measuring.rows(size, "distributions", found, BESIDE)
+    write(arguments.json, rows, {"uv": [arguments.uv, "--version"]})
 
 
-def measure(root: Path, uv: Path, size: int, runs: int) -> Sequence[float]:
+def measure(root: Path, uv: Path, size: int, runs: int) -> Dict[str, List[Run]]:
     environment = provide(root / "site", size)
     make_layer(environment)
     shims = environment.state / "wheels"
@@ -54,23 +57,22 @@ def measure(root: Path, uv: Path, size: int, runs: int) -> Sequence[float]:
     wheels = with_code(kept, root / "wheels")
     names = root / "names.txt"
     names.write_text("".join(f"p{number}==1.{number}\n" for number in range(size)))
-    kinds: List[Callable[[], None]] = [
-        lambda: make_layer(environment),
-        lambda: install(uv, kept, names, root),
-        lambda: install(uv, wheels, names, root),
-        lambda: pyvarium("verify", environment),
-    ]
-    times: Dict[int, List[float]] = {number: [] for number in range(len(kinds))}
-    for _ in range(runs + 1):
-        for number, kind in enumerate(kinds):
-            if number == 0:
+    kinds: Dict[str, Callable[[], None]] = {
+        LAYER: lambda: make_layer(environment),
+        SHIMS: lambda: install(uv, kept, names, root),
+        CODE: lambda: install(uv, wheels, names, root),
+    }
+    found: Dict[str, List[Run]] = {kind: [] for kind in kinds}
+    for number in range(runs + 1):
+        for kind, make in kinds.items():
+            if kind == LAYER:
                 for path in (environment.venv, environment.state, environment.pyproject):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             shutil.rmtree(root / "venv", ignore_errors=True)
-            start = time.perf_counter()
-            kind()
-            times[number].append((time.perf_counter() - start) * 1000)
-    return [statistics.median(found[1:]) for found in times.values()]  # The first warms the cache.
+            run = measuring.timed(make)
+            if number:  # The first warms the cache.
+                found[kind].append(run)
+    return found
 
 
 def provide(root: Path, size: int) -> Environment:

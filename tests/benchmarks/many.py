@@ -16,13 +16,12 @@ import argparse
 import json
 import os
 import random
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List
 
@@ -30,59 +29,64 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core")]
 
 import layer  # noqa: E402
-from measuring import Cost, Row, show, write  # noqa: E402
+import measuring  # noqa: E402
+from measuring import Row, Run, say, write  # noqa: E402
 
 from pyvarium.environment import read_environment  # noqa: E402
 from pyvarium.sync import sync  # noqa: E402
 
+FILES = "system calls on files"
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--environments", type=int, default=500)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser = measuring.parser(__doc__)
+    parser.add_argument("--environments", type=int, help="default: 500, with --quick 50")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         sync(read_environment(arguments.one), thorough=False)
         return
     with tempfile.TemporaryDirectory(prefix="many.") as directory:
-        rows = measured(Path(directory), arguments.environments)
+        count = arguments.environments or (50 if arguments.quick else 500)
+        rows = measured(Path(directory), count)
     write(arguments.json, rows)
 
 
 def measured(root: Path, count: int) -> List[Row]:
     generator = random.Random(0)
-    paths = []
-    for number in range(count):
-        path = layer.provide(root / str(number), generator.randint(10, 200)).path
-        (path / "pyproject.toml").write_text("[tool.pyvarium]\nbackend = 'uv'\n")
-        sync(read_environment(path))
-        paths.append(path)
-    found: Dict[str, Cost] = {"nothing to do": timed(paths)}
+    sizes = [generator.randint(10, 200) for _ in range(count)]
+    with ThreadPoolExecutor(4) as pool:  # Of these most is waiting for the disk.
+        paths = list(pool.map(made, (root / str(number) for number in range(count)), sizes))
+    found: Dict[str, List[Run]] = {"automatic sync": timed(paths)}
     for path in paths:
         change(path)
-    found["one changed"] = timed(paths)
-    rows = show("environments", count, found, {})
+    found["automatic sync, one changed"] = timed(paths)
+    rows = measuring.rows(count, "environments", found)
     if shutil.which("strace"):
         for path in (min(paths, key=size), max(paths, key=size)):
             asked = operations(path)
-            text = f"{asked - operations(None)} operations, {size(path)} distributions"
-            print(f"nothing to do: {text}")
+            value = asked - operations(None)
+            rows.append(Row("automatic sync", size(path), "distributions", FILES, value))
+            say(measuring.line(rows[-1]))
     return rows
 
 
-def timed(paths: List[Path]) -> Cost:
-    wall, processor = [], []
+def made(root: Path, size: int) -> Path:
+    path = layer.provide(root, size).path
+    (path / "pyproject.toml").write_text("[tool.pyvarium]\nbackend = 'uv'\n")
+    sync(read_environment(path))
+    return path
+
+
+def timed(paths: List[Path]) -> List[Run]:
+    runs = []
     for path in paths:
         environment = read_environment(path)
         start, before = time.perf_counter(), time.process_time()
         sync(environment, thorough=False)
-        processor.append(time.process_time() - before)
-        wall.append(time.perf_counter() - start)
-    low, _, high = statistics.quantiles(processor, n=4)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    medians = statistics.median(wall), statistics.median(processor)
-    return Cost(*medians, (low, high), round(memory, 1), len(paths))
+        processor = time.process_time() - before
+        runs.append(Run((time.perf_counter() - start) * 1000, processor * 1000))
+    return runs
 
 
 def change(path: Path) -> None:

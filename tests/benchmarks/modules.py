@@ -10,7 +10,6 @@ is timed. Needs a Spack that knows the command, and an environment with a venv.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -19,10 +18,14 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List
 
+import measuring
+from measuring import Row, write
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "end_to_end"))
 
 from module_systems import NoModulesError, environment_modules, lmod
 
+ACTIVATE = "spack env activate"
 TIMED = """\
 {begin}
 begin=$EPOCHREALTIME
@@ -33,15 +36,16 @@ echo "$begin $end"
 """
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = measuring.parser(__doc__)
     parser.add_argument("spack", help="the command of a Spack that is set up")
     parser.add_argument("environment", type=Path, help="directory of an environment")
-    parser.add_argument("--runs", type=int, default=15, help="of each kind (default: 15)")
+    parser.add_argument("--runs", type=int, help="of each kind (default: 15)")
     parser.add_argument("--tools", type=Path, default=Path(".cache/tools"))
     arguments = parser.parse_args()
+    runs = arguments.runs or (5 if arguments.quick else 15)
     with tempfile.TemporaryDirectory(prefix="modules.") as directory:
-        scripts = {"spack": spack_script(arguments.spack, arguments.environment)}
+        scripts = {ACTIVATE: spack_script(arguments.spack, arguments.environment)}
         generate = (
             "pyvarium",
             "modulegen",
@@ -65,21 +69,33 @@ def main() -> int:
                     lmod() if "Lmod" in label else environment_modules(arguments.tools.absolute())
                 )
             except NoModulesError as error:
-                print(f"left out: {label}: {error}")
+                measuring.say(f"left out: {label}: {error}")
                 continue
             begin = f"{system.begin['bash']}\nmodule use {directory}/{language}"
             scripts[label] = TIMED.format(begin=begin, command="module load it")
         seconds: Dict[str, List[float]] = {label: [] for label in scripts}
-        for number in range(arguments.runs):
+        for number in range(runs):
             for label in sorted(scripts, reverse=bool(number % 2)):
-                seconds[label].append(timed(scripts[label], directory))
-    spack = statistics.median(seconds.pop("spack"))
-    print(f"median of {arguments.runs} runs           SECONDS   OF ACTIVATE")
-    print(f"{'spack env activate':<26} {spack:9.3f}")
-    for label, found in seconds.items():
-        median = statistics.median(found)
-        print(f"{label:<26} {median:9.3f} {median / spack:12.3f}")
-    return 0
+                seconds[label].append(1000 * timed(scripts[label], directory))
+    rows = [row(label, found, seconds[ACTIVATE]) for label, found in seconds.items()]
+    for one in rows:
+        measuring.say(measuring.line(one))
+    write(arguments.json, rows, {"spack": [arguments.spack, "--version"]})
+
+
+def row(label: str, found: List[float], others: List[float]) -> Row:
+    beside = label != ACTIVATE
+    return Row(
+        what=f"module load, {label}" if beside else label,
+        size=1,
+        unit="environment",
+        measure="ms of the clock",
+        value=round(statistics.median(found), 2),
+        spread=measuring.spread(found),
+        runs=len(found),
+        beside=ACTIVATE if beside else None,
+        other=round(statistics.median(others), 2) if beside else None,
+    )
 
 
 def spack_script(spack: str, environment: Path) -> str:
@@ -103,4 +119,4 @@ def timed(script: str, home: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

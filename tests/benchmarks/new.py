@@ -10,61 +10,63 @@ and from a lockfile, where Spack has nothing to concretize. Needs a Spack that k
 
 from __future__ import annotations
 
-import argparse
+import functools
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Dict, List
 
+import measuring
+from measuring import Row, Run, write
+
+LOCK = "spack.lock"
 MANIFEST = "spack:\n  specs: [{}]\n  view: true\n  concretizer:\n    unify: true\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = measuring.parser(__doc__)
     parser.add_argument("spack", help="the command of a Spack that is set up")
     parser.add_argument("spec", nargs="+", help="specs that are installed")
     parser.add_argument("--backend", default="uv", help="default: uv")
-    parser.add_argument("--runs", type=int, default=5, help="of each kind (default: 5)")
+    parser.add_argument("--runs", type=int, help="of each kind (default: 5)")
     arguments = parser.parse_args()
+    runs = arguments.runs or (2 if arguments.quick else 5)
+    rows: List[Row] = []
     with tempfile.TemporaryDirectory(prefix="new.") as directory:
         top = Path(directory)
         (top / "spack.yaml").write_text(MANIFEST.format(", ".join(map(repr, arguments.spec))))
         run(arguments.spack, "-D", directory, "concretize")
-        print(f"median of {arguments.runs} runs      SPACK       NEW    DIFFERENCE", flush=True)
-        for label, names in (("nothing", ["spack.yaml"]), ("lock", ["spack.yaml", "spack.lock"])):
-            seconds: Dict[str, List[float]] = {"spack": [], "new": []}
-            for number in range(arguments.runs):
-                for way in sorted(seconds, reverse=bool(number % 2)):
+        for origin, names in (("nothing", ["spack.yaml"]), ("a lock", ["spack.yaml", LOCK])):
+            ours, theirs = f"new, from {origin}", f"spack's own, from {origin}"
+            found: Dict[str, List[Run]] = {theirs: [], ours: []}
+            for number in range(runs):
+                for way in sorted(found, reverse=bool(number % 2)):
                     path = top / "environment"
                     path.mkdir()
                     for name in names:
                         shutil.copy(top / name, path)
-                    start = time.perf_counter()
-                    if way == "spack":
-                        if label == "nothing":
-                            run(arguments.spack, "-D", path, "concretize")
-                        run(arguments.spack, "-D", path, "install")
-                    else:
-                        run(
-                            arguments.spack,
-                            "pyvarium",
-                            "new",
-                            path,
-                            "--backend",
-                            arguments.backend,
-                        )
-                    seconds[way].append(time.perf_counter() - start)
+                    commands = without_us(path)
+                    if way == ours:
+                        commands = [["pyvarium", "new", path, "--backend", arguments.backend]]
+                    work = functools.partial(run_all, arguments.spack, commands)
+                    found[way].append(measuring.timed(work))
                     shutil.rmtree(path)
-            spack, new = (statistics.median(seconds[way]) for way in ("spack", "new"))
-            print(
-                f"from {label:<12} {spack:9.1f} s {new:7.1f} s {new - spack:+11.1f} s", flush=True
-            )
-    return 0
+            rows += measuring.rows(len(arguments.spec), "specs", found, {ours: (theirs,)})
+    write(arguments.json, rows, {"spack": [arguments.spack, "--version"]})
+
+
+def without_us(path: Path) -> List[List[object]]:
+    """What one has to run instead; from a lock there is nothing to concretize."""
+    steps = ["install"] if (path / LOCK).exists() else ["concretize", "install"]
+    return [["-D", path, step] for step in steps]
+
+
+def run_all(spack: str, commands: List[List[object]]) -> None:
+    for words in commands:
+        run(spack, *words)
 
 
 def run(*words: object) -> None:
@@ -77,4 +79,4 @@ def run(*words: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,28 +5,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+import measuring
+
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 24, 48
 #: Readable on a light and on a dark page.
-COLOURS = ("#0a84c6", "#d4711a", "#2e9e5b", "#8a63d2", "#b33a5e", "#7a7a7a")
-WANTED = ("check", "sync", "verify", "pip list", "pip check", "uv pip list")
+COLOURS = ("#0a84c6", "#d4711a", "#2e9e5b", "#8a63d2", "#b33a5e", "#7a7a7a", "#a08a2c")
+WANTED = ("check", "sync", "verify", "pip list", "pip check", "uv pip list", "Pyvarium 0.2.0 sync")
 
 Points = List[Tuple[float, float]]
 
 
 def draw(source: Path, target: Path) -> None:
-    data = json.loads(source.read_text(encoding="utf-8"))
-    series: Dict[str, Points] = {}
-    for row in data["rows"]:
-        if row["unit"] == "distributions" and row["what"] in WANTED:
-            point = (row["size"], row["cost"]["processor"])
-            series.setdefault(row["what"], []).append(point)
-    target.write_text(render(series), encoding="utf-8")
+    series: Dict[str, Dict[float, float]] = {}
+    for row in measuring.read(source)["rows"]:
+        if row.measure == measuring.PROCESSOR and row.what in WANTED:
+            series.setdefault(row.what, {})[row.size] = row.value / 1000
+    target.write_text(
+        render({name: list(points.items()) for name, points in series.items()}), encoding="utf-8"
+    )
 
 
 def render(series: Dict[str, Points]) -> str:

@@ -21,7 +21,6 @@ the command. A busy machine is slower: the load is told.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -30,7 +29,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
+
+import measuring
+from measuring import Row
 
 #: Of pypi-to-spack-package: its published repo against builtin, on 27 other recipes.
 PUBLISHED = ("pypi-to-spack-package, as published (*)", 0.985, 0.701, 0.819, 0.759)
@@ -49,19 +51,34 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring.parser(__doc__)
     parser.add_argument("spack", help="the command of a Spack that is set up")
-    parser.add_argument("--every", type=int, default=45, help="default: 45, some 55 recipes")
+    parser.add_argument("--every", type=int, help="default: 45, some 55 recipes; quick: 450")
     parser.add_argument("--offset", type=int, default=0, help="default: 0; others to look into")
     parser.add_argument("--only", choices=("quality", "speed"))
     arguments = parser.parse_args()
+    rows: List[Row] = []
     if arguments.only != "speed":
-        sample = ["--every", str(arguments.every), "--offset", str(arguments.offset)]
+        every = arguments.every or (450 if arguments.quick else 45)
+        sample = ["--every", str(every), "--offset", str(arguments.offset)]
         said = run(arguments.spack, "pyvarium", "recipe", "score", "--json", *sample)
-        print_quality(json.loads(said), " ".join(sample))
+        found = json.loads(said)
+        print_quality(found, " ".join(sample))
+        rows += quality(found)
     if arguments.only != "quality":
-        print_speed(arguments.spack)
+        rows += print_speed(arguments.spack)
+    measuring.write(arguments.json, rows, {"spack": [arguments.spack, "--version"]})
     return 0
+
+
+def quality(found: Dict[str, Any]) -> List[Row]:
+    """How near the recipes come, as rows."""
+    count = found["counts"]["recipes compared"]
+    return [
+        Row(f"recipes, {what}", count, "recipes", measure, round(one[key], 3))
+        for what, one in found["scores"].items()
+        for measure, key in (("F1 of names", "name_f1"), ("F1 of ranges", "range_f1"))
+    ]
 
 
 def print_quality(found: Dict[str, Any], sample: str) -> None:
@@ -101,7 +118,8 @@ def print_quality(found: Dict[str, Any], sample: str) -> None:
     print("(*) To run only, on 27 popular projects: another sample. It has no build dependencies.")
 
 
-def print_speed(spack: str) -> None:
+def print_speed(spack: str) -> List[Row]:
+    rows: List[Row] = []
     load = os.getloadavg()[0]
     print(f"\nload {load:.1f} on {os.cpu_count()} processors")
     print(
@@ -122,6 +140,10 @@ def print_speed(spack: str) -> None:
                 f" {cold['fetch']:6.1f} {warm['fetch']:6.1f} {warm['describe']:8.1f}",
                 flush=True,
             )
+            for what, took in (("nothing cached", first), ("all cached", again)):
+                name, count = f"recipe create {project}, {what}", cold["versions"]
+                rows.append(Row(name, count, "versions", "s of the clock", round(took, 2)))
+    return rows
 
 
 def copy_cache(spack: str, to: Path) -> None:

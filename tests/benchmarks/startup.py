@@ -7,48 +7,63 @@
 Times ``spack arch`` without us, with the distribution installed, and with an entry of
 ``include.yaml``, in turns. Needs a clone of Spack and, for the venvs, the package index. A start
 is all computing, so processor time says the same as wall-clock time, but also on a busy machine.
+Besides, the hook's part for one spec.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-EXTENSION = CHECKOUT / "spack-pyvarium"
+import measuring
+from measuring import TOP, Row, Run, in_turns, write
+
+EXTENSION = TOP / "spack-pyvarium"
+#: Without us, and with us in each way.
+WITHOUT, PIP, INCLUDE = "spack without us", "spack with us installed", "spack with us included"
+BESIDE = {PIP: (WITHOUT,), INCLUDE: (WITHOUT,)}
+BARS = {(PIP, WITHOUT): 1.05, (INCLUDE, WITHOUT): 1.05}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = measuring.parser(__doc__)
     parser.add_argument("spack", nargs="+", type=Path, help="the root of a Spack, as cloned")
-    parser.add_argument("--runs", type=int, default=20, help="of each kind (default: 20)")
-    parser.add_argument(
-        "--limit", type=float, default=5, help="per cent of processor time above which to exit 3"
-    )
+    parser.add_argument("--runs", type=int, help="of each kind (default: 20)")
     arguments = parser.parse_args()
-    slow = False
+    runs = arguments.runs or (5 if arguments.quick else 20)
+    rows: List[Row] = []
+    programs = {}
     with tempfile.TemporaryDirectory(prefix="startup.") as directory:
-        print(f"median of {arguments.runs} runs      WALL                 PROCESSOR")
         for number, spack in enumerate(arguments.spack):
             environs = prepare(spack, Path(directory) / str(number))
-            version = output([spack / "bin/spack", "--version"], environs["not"]).split()[0]
-            medians = measure([spack / "bin/spack", "arch"], environs, arguments.runs)
-            for way, times in medians.items():
-                shown = ""
-                for time_, without in zip(times, medians["not"]):
-                    change = 100 * (time_ / without - 1)
-                    shown += f"  {1000 * time_:4.0f} ms {change:+6.1f} %"
-                print(f"{version:<12} {way:<8}{shown}", flush=True)
-                slow = slow or change > arguments.limit
-    return 3 if slow else 0
+            program = spack / "bin" / "spack"
+            commands = {
+                way: ["env", "-i", *(f"{key}={one}" for key, one in own.items()), program, "arch"]
+                for way, own in environs.items()
+            }
+            found = in_turns(commands, runs)
+            rows += measuring.rows(1, "spack arch", found, BESIDE, BARS)
+            programs[f"spack {number}"] = [program, "--version"]
+        rows.append(hook(Path(directory, "state")))
+    write(arguments.json, rows, programs)
+
+
+def hook(state: Path) -> Row:
+    """What each spec that is installed in an environment costs: it leaves a mark."""
+    from pyvarium import mark
+
+    runs = []
+    for _ in range(201):
+        start, before = time.perf_counter(), time.process_time()
+        mark.leave(state)
+        processor = time.process_time() - before
+        runs.append(Run((time.perf_counter() - start) * 1000, processor * 1000))
+    return measuring.row("hook", 1, "spec", runs[1:])
 
 
 def prepare(spack: Path, directory: Path) -> Dict[str, Dict[str, str]]:
@@ -56,17 +71,17 @@ def prepare(spack: Path, directory: Path) -> Dict[str, Dict[str, str]]:
     pythons = {name: directory / name / "bin/python" for name in ("bare", "pip")}
     for python in pythons.values():
         output([sys.executable, "-m", "venv", str(python.parents[1])], os.environ)
-    output([pythons["pip"], "-m", "pip", "install", "--quiet", CHECKOUT], os.environ)
+    output([pythons["pip"], "-m", "pip", "install", "--quiet", TOP], os.environ)
     environs = {
-        "not": environ(directory, "bare", pythons["bare"]),
-        "pip": environ(directory, "bare", pythons["pip"]),
-        "include": environ(directory, "include", pythons["bare"]),
+        WITHOUT: environ(directory, "bare", pythons["bare"]),
+        PIP: environ(directory, "bare", pythons["pip"]),
+        INCLUDE: environ(directory, "include", pythons["bare"]),
     }
     extension = f"config:extensions:[{EXTENSION}]"
-    output([spack / "bin/spack", "-c", extension, "pyvarium", "setup"], environs["include"])
+    output([spack / "bin/spack", "-c", extension, "pyvarium", "setup"], environs[INCLUDE])
     for way, variables in environs.items():  # Also lets Spack write its caches.
         answer = output([spack / "bin/spack", "commands", "--format=names"], variables)
-        assert ("pyvarium" in answer.split()) == (way != "not"), (way, answer)
+        assert ("pyvarium" in answer.split()) == (way != WITHOUT), (way, answer)
     return environs
 
 
@@ -75,31 +90,12 @@ def environ(directory: Path, configuration: str, python: Path) -> Dict[str, str]
     return {
         "HOME": str(directory),
         "PATH": os.environ["PATH"],
+        "PYTHONPYCACHEPREFIX": str(directory / "bytecode"),
         "SPACK_PYTHON": str(python),
         "SPACK_SYSTEM_CONFIG_PATH": str(directory / "system"),
         "SPACK_USER_CACHE_PATH": str(directory / "cache"),
         "SPACK_USER_CONFIG_PATH": str(directory / f"configuration-{configuration}"),
     }
-
-
-def measure(
-    command: Sequence[object], environs: Dict[str, Dict[str, str]], runs: int
-) -> Dict[str, Tuple[float, float]]:
-    """The median seconds of the clock and of the processor in each environment, in turns."""
-    seconds: Dict[str, List[Tuple[float, float]]] = {way: [] for way in environs}
-    for number in range(runs):
-        ways = list(environs.items())
-        for way, variables in ways if number % 2 else reversed(ways):
-            before, start = processor_time(), time.perf_counter()
-            output(command, variables)
-            seconds[way].append((time.perf_counter() - start, processor_time() - before))
-    return {way: tuple(map(statistics.median, zip(*both))) for way, both in seconds.items()}
-
-
-def processor_time() -> float:
-    """The seconds that the processes have used that were started from here and have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def output(command: Sequence[object], environ: object) -> str:
@@ -111,4 +107,5 @@ def output(command: Sequence[object], environ: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.path.insert(0, str(EXTENSION))
+    main()

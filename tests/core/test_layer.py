@@ -201,16 +201,32 @@ def test_what_is_as_it_was_is_not_read_again(
     os.utime(stamps, ns=(later, later))
     with monkeypatch.context() as patch:
         patch.setattr(shims, "render", None)
+        patch.setattr("pyvarium.provided.read_distribution", None)
         assert not plan(environment)
 
-    provided = next(environment.path.parent.glob("store/py-a-*")) / "bin" / "a-script"
-    for path in (site_packages(environment) / "a-1.0.dist-info" / "METADATA", provided):
+    store = next(environment.path.parent.glob("store/py-a-*"))
+    metadata = venv_site.library / "a-1.0.dist-info" / "METADATA"
+    installed = site_packages(environment) / "a-1.0.dist-info" / "METADATA"
+    for path in (installed, store / "bin" / "a-script", store / metadata):
         status, content = path.stat(), path.read_bytes()
         path.write_bytes(content.replace(b"a", b"b"))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert plan(environment)
         path.write_bytes(content)
         assert not sync(environment)
+
+
+def test_what_an_automatic_sync_has_added_is_read(venv_site: Site) -> None:
+    """The stamps that are there are of what was compared before it."""
+    provide(venv_site)
+    environment = venv_site.finish()
+    sync(environment)
+    provide(venv_site, "b")
+    venv_site.finish()
+    sync(environment, thorough=False)
+    metadata = venv_site.view / venv_site.library / "b-1.dist-info" / "METADATA"
+    metadata.write_text(METADATA.format("b", "2"))
+    assert str(plan(environment)) == "b==1 -> 2"
 
 
 @pytest.mark.parametrize("name", ["a-2.dist-info", "gone-1.dist-info", "a-1.dist-info" + NEW])

@@ -4,7 +4,7 @@
 import json
 import lzma
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 from hypothesis import given
@@ -72,6 +72,32 @@ def test_included_environments_count() -> None:
     }
     found = parse_lockfile(json.dumps(data))
     assert (found.runtime(), found.included) == ({"a", "b"}, {"/inner": frozenset("a")})
+
+
+def _refusal(text: str) -> str:
+    try:
+        parse_lockfile(text)
+    except LockfileError as error:
+        return str(error)
+    return ""
+
+
+def _has_version(text: str) -> bool:
+    try:
+        return "lockfile-version" in json.loads(text)["_meta"]
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("other", ["", "}", "]", '"', ",", ":", "1", "{}", "\n", "\f"])
+def test_what_is_no_json_is_refused(indent: Optional[int], other: str) -> None:
+    """Wherever it is not, as Python's own parser has it for the whole."""
+    text = json.dumps(lockfile(6), indent=indent)
+    for number in range(len(text) + 1):
+        changed = text[:number] + other + text[number + 1 :]
+        refused = "is not a Spack lockfile" in _refusal(changed)
+        assert refused != _has_version(changed), changed
 
 
 @pytest.mark.parametrize(
