@@ -30,7 +30,7 @@ from .linkage import Site
 from .lockfile import read_lockfile
 from .members import Gathered, Member, Tree
 from .model import Environment, Inventory, Skipped
-from .pack_file import TIME, Content
+from .pack_file import Content
 from .pack_manifest import PACK, Bundled, Data, Distribution, Origin, Reference
 from .provided import provided_distributions
 from .relocation import Origins
@@ -183,7 +183,7 @@ def plan(
     for name, data, executable in _own_files(
         inventory, python, shape, variables, reference, gathered
     ):
-        files[name] = Member(name, "", len(data), TIME, executable, data=data)
+        files[name] = Member(name, size=len(data), executable=executable, data=data)
     bundled = tuple(Bundled(one.member, one.soname) for one in (linked.bundled if linked else ()))
     links = {**gathered.links, **added.links}
     for name in ("python", "python3"):
