@@ -186,8 +186,9 @@ def _write_parts(
         offset = len(pack_manifest.zstd_header("0" * 64, 0, [Part(name) for name in names]))
         placed = []
         for name, sink, one in zip(names, sinks, files):
-            placed.append(Part(name, offset, sink.size))
-            offset += one.seek(0, os.SEEK_END)
+            length = one.seek(0, os.SEEK_END)
+            placed.append(Part(name, offset, length, sink.size))
+            offset += length
         file.write(pack_manifest.zstd_header(pack_id, sum(one.size for one in sinks), placed))
         for one in files:
             one.seek(0)

@@ -137,11 +137,13 @@ def identify(manifest: bytes) -> str:
 class Part:
     """What can be unpacked by itself: a frame of zstd, with the members below one directory.
 
-    ``offset`` is that in the file, and ``size`` that of the tar file in it, both in bytes.
+    Of the frame, where in the file it begins and how long it is; and the size of the tar file in
+    it; all in bytes.
     """
 
     root: str
     offset: int = 0
+    length: int = 0
     size: int = 0
 
 
@@ -161,10 +163,13 @@ def gzip_header(pack_id: str, size: int) -> bytes:
 def zstd_header(pack_id: str, size: int, parts: Sequence[Part] = ()) -> bytes:
     """What stands before the frames of the content (RFC 8878, 3.1).
 
-    With a line more for the parts, whose length does not depend on where they are.
+    With a line more for the parts, whose length does not depend on where they are. The first byte
+    of a file is 1 there, as it is to ``tail``.
     """
     text = line(pack_id, size)
-    words = [f"{one.offset:016} {one.size:016} {one.root or '.'}" for one in parts]
+    words = [
+        f"{one.offset + 1:<16} {one.length:<16} {one.size:<16} {one.root or '.'}" for one in parts
+    ]
     if words:
         text += f"parts {' '.join(words)}\n".encode("ascii")
     return _EMPTY_FRAME + struct.pack("<II", _SKIPPED, len(text)) + text
@@ -176,15 +181,13 @@ def parse_parts(data: bytes) -> Tuple[Part, ...]:
     found = _PARTS.fullmatch(words[0]) if words and parse_header(data) else None
     if found is None:
         return ()
-    parts = [
-        Part("" if root == b"." else root.decode("ascii"), int(offset), int(size))
-        for offset, size, root in _PART.findall(found[0])
-    ]
-    offsets = [one.offset for one in parts]
-    return tuple(parts) if offsets == sorted(set(offsets)) else ()
+    return tuple(
+        Part("" if root == b"." else root.decode("ascii"), int(first) - 1, int(length), int(size))
+        for first, length, size, root in _PART.findall(found[0])
+    )
 
 
-_PART = re.compile(rb" (\d{16}) (\d{16}) ([\w.+/-]+)")
+_PART = re.compile(rb" ([1-9]\d{0,15}) +([1-9]\d{0,15}) +(\d{1,16}) +([\w.+/-]+)")
 _PARTS = re.compile(rb"parts(?:" + _PART.pattern + rb"){1,8}")
 
 

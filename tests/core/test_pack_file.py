@@ -175,10 +175,11 @@ def test_parts_are_archives_of_their_own(
     data = path.read_bytes()
     found = parse_parts(data)
     assert [one.root for one in found] == ["", "data", "pyvarium"]
-    ends = [*(one.offset for one in found[1:]), len(data)]
+    ends = [one.offset + one.length for one in found]
+    assert ends == [*(one.offset for one in found[1:]), len(data)]
     names: List[str] = []
-    for one, end in zip(found, ends):
-        frame = data[one.offset : end]
+    for one in found:
+        frame = data[one.offset :][: one.length]
         tar = subprocess.run(["zstd", "-dcq"], input=frame, stdout=subprocess.PIPE, check=True)
         assert len(tar.stdout) == one.size
         with tarfile.open(fileobj=io.BytesIO(tar.stdout)) as archive:

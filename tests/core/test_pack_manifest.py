@@ -117,7 +117,11 @@ def test_a_header_has_one_length(header: Callable[[str, int], bytes]) -> None:
     assert len(header("0" * 64, 0)) == len(header(PACK_ID, 10**15))
 
 
-PARTS = (Part("", 300, 10), Part("python/lib", 400, 5), Part("pyvarium", 10**15, 10**15))
+PARTS = (
+    Part("", 300, 9, 10),
+    Part("python/lib", 309, 1, 0),
+    Part("pyvarium", 10**15, 10**15, 10**15),
+)
 
 
 def test_parts_in_the_header() -> None:
@@ -132,11 +136,10 @@ def test_parts_in_the_header() -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        PARTS[::-1],
-        [PARTS[0]] * 2,
-        [Part("a b")],
-        [Part(f"a{number}", number) for number in range(9)],
-        [Part("a", -1)],
+        [Part("a", 1, 0, 1)],
+        [Part("a", -1, 1, 1)],
+        [Part("a b", 1, 1, 1)],
+        [Part(f"a{number}", number, 1, 1) for number in range(9)],
     ],
 )
 def test_parts_that_cannot_be(parts: Sequence[Part]) -> None:
