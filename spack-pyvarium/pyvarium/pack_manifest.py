@@ -163,12 +163,11 @@ def gzip_header(pack_id: str, size: int) -> bytes:
 def zstd_header(pack_id: str, size: int, parts: Sequence[Part] = ()) -> bytes:
     """What stands before the frames of the content (RFC 8878, 3.1).
 
-    With a line more for the parts, whose length does not depend on where they are. The first byte
-    of a file is 1 there, as it is to ``tail``.
+    With a line more for the parts, whose length does not depend on where they are.
     """
     text = line(pack_id, size)
     words = [
-        f"{one.offset + 1:<16} {one.length:<16} {one.size:<16} {one.root or '.'}" for one in parts
+        f"{one.offset:<16} {one.length:<16} {one.size:<16} {one.root or '.'}" for one in parts
     ]
     if words:
         text += f"parts {' '.join(words)}\n".encode("ascii")
@@ -182,8 +181,8 @@ def parse_parts(data: bytes) -> Tuple[Part, ...]:
     if found is None:
         return ()
     return tuple(
-        Part("" if root == b"." else root.decode("ascii"), int(first) - 1, int(length), int(size))
-        for first, length, size, root in _PART.findall(found[0])
+        Part("" if root == b"." else root.decode("ascii"), int(offset), int(length), int(size))
+        for offset, length, size, root in _PART.findall(found[0])
     )
 
 

@@ -152,7 +152,7 @@ class MadePack:
         words = ["parts"]
         for (below, data, size), frame in zip(tars, frames):
             size = len(data) if size is None else size
-            words += map(str, (at + 1, len(frame), size, below))
+            words += map(str, (at, len(frame), size, below))
             at += len(frame)
         line += " ".join(words).ljust(999) + "\n"
         text = line.encode("ascii")

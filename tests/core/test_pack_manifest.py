@@ -137,7 +137,7 @@ def test_parts_in_the_header() -> None:
     "parts",
     [
         [Part("a", 1, 0, 1)],
-        [Part("a", -1, 1, 1)],
+        [Part("a", 0, 1, 1)],
         [Part("a b", 1, 1, 1)],
         [Part(f"a{number}", number, 1, 1) for number in range(9)],
     ],
