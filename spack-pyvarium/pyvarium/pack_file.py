@@ -334,7 +334,8 @@ def _digest_here(one: Bundled, content: Content, entries: Mapping[str, Entry]) -
     member = content.files[one.path]
     if not member.changed:
         return str(entries[one.path][2])
-    return hashlib.sha256(_content(replace(member, patches=()))).hexdigest()
+    here = Member(one.path, member.path, os.stat(member.path).st_size)
+    return hashlib.sha256(_content(here)).hexdigest()
 
 
 def _with_source(member: Member, files: Mapping[str, Member]) -> Member:
@@ -420,6 +421,9 @@ def _read(members: Iterable[Member], workers: int) -> Iterator[_Block]:
 
 def _parts(member: Member) -> Iterator[bytes]:
     """The content of a large file."""
+    if member.data is not None:
+        yield member.data
+        return
     offset = 0
     with _opened(member) as file:
         while offset < member.size:
