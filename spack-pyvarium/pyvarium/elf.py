@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO, Callable, Iterator, List, Optional, Tuple
+from typing import BinaryIO, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .members import Patches
 
 DT_NULL, DT_STRTAB, DT_STRSZ, DT_RPATH = 0, 5, 10, 15
 PT_LOAD = 1
+SHT_NOBITS, SHF_ALLOC = 8, 2
 _PAGE = 4096
 
 
@@ -122,6 +123,73 @@ def _in_padding(elf: Elf, file: BinaryIO, new: bytes) -> Optional[Patches]:
             patches.append((values[DT_STRSZ][0] + 8, struct.pack(f"{order}Q", at + len(new) + 1)))
         return tuple(sorted(patches))
     return None
+
+
+def without_debugging(elf: Elf, file: BinaryIO) -> Optional[bytes]:
+    """A file without the sections that debuggers alone read; None where it has none.
+
+    All that is loaded stays where it is, and symbols stay for the traces of a crash. So do the
+    headers of what is left out, as those of sections without content, since others refer to
+    sections by number. A file whose other sections are in the way stays as it is.
+    """
+    file.seek(0)
+    header = file.read(64)
+    if elf.kind.bits != 64 or len(header) < 64:
+        return None
+    (table,) = struct.unpack_from(f"{elf.byte_order}Q", header, 40)  # e_shoff
+    size, number, names_index = struct.unpack_from(f"{elf.byte_order}3H", header, 58)
+    file.seek(table)
+    data = file.read(size * number)
+    if size != 64 or len(data) != size * number or names_index >= number:
+        return None
+    section = struct.Struct(f"{elf.byte_order}IIQQQQIIQQ")
+    sections = [_Section(*fields) for fields in section.iter_unpack(data)]
+    file.seek(sections[names_index].offset)
+    names = file.read(sections[names_index].size)
+    removed = {
+        index
+        for index, one in enumerate(sections)
+        if names.startswith(b".debug_", one.name) and not one.flags & SHF_ALLOC
+        if one.kind != SHT_NOBITS
+    }
+    start = min((sections[index].offset for index in removed), default=0)
+    ends = [offset + length for offset, _, length, _, _ in _segments(elf, file)]
+    ends += [
+        one.offset + one.size for one in sections if one.kind != SHT_NOBITS and one.offset < start
+    ]
+    if not removed or max(ends, default=0) > start:
+        return None
+    file.seek(0)
+    kept = bytearray(file.read(start))
+    for index in sorted(range(number), key=lambda index: sections[index].offset):
+        one = sections[index]
+        if one.offset < start:
+            continue
+        if index in removed:
+            one = one._replace(kind=SHT_NOBITS, flags=0, size=0)
+        kept += bytes(-len(kept) % max(one.align, 1))
+        sections[index] = one._replace(offset=len(kept))
+        if one.kind != SHT_NOBITS:
+            file.seek(one.offset)
+            kept += file.read(one.size)
+    kept += bytes(-len(kept) % 8)
+    struct.pack_into(f"{elf.byte_order}Q", kept, 40, len(kept))
+    return bytes(kept) + b"".join(section.pack(*one) for one in sections)
+
+
+class _Section(NamedTuple):
+    """The header of a section (https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.sheader.html)."""
+
+    name: int
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    align: int
+    entry_size: int
 
 
 def _dynamic(elf: Elf, file: BinaryIO) -> Iterator[Tuple[int, int, int]]:

@@ -70,6 +70,8 @@ class Linked:
     skipped: Tuple[Skipped, ...]
     unpatched: Mapping[str, str]
     """The RPATH that a file should have and has no room for."""
+    elves: Mapping[str, Elf] = field(default_factory=dict)
+    """All files that were looked at."""
 
 
 def parse_cache(text: str) -> Mapping[str, Tuple[str, ...]]:
@@ -231,7 +233,8 @@ def link(gathered: Gathered, parse: Parse, python: str, site: Site) -> Linked:
         else:
             patches[name] = found
     everything = tuple(bundled[name] for name in sorted(bundled))
-    return Linked(patches, added, links, everything, tuple(skipped), unpatched)
+    elves = {name: files[name].elf for name in sorted(files)}
+    return Linked(patches, added, links, everything, tuple(skipped), unpatched, elves)
 
 
 def _own_directories(one: _File) -> Iterator[str]:

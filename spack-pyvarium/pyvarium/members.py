@@ -48,11 +48,13 @@ class Member:
     executable: bool = False
     patches: Patches = ()
     data: Optional[bytes] = None
+    source: Optional[Tuple[int, int]] = None
+    """Of compiled code, the time of its source in seconds since 1970, and the size in bytes."""
 
     @property
     def changed(self) -> bool:
         """Whether it is not the file of this machine."""
-        return bool(self.patches) or self.data is not None
+        return bool(self.patches or self.source) or self.data is not None
 
     @property
     def mode(self) -> int:

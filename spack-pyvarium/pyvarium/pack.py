@@ -23,21 +23,22 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, 
 
 from . import __version__, linkage, members, relocation, run_script
 from .distributions import metadata_paths
-from .elf import Parse
+from .elf import Elf, Parse, patched, without_debugging
 from .errors import PyvariumError
 from .layer import PATH_FILE, installed_distributions, is_shim
 from .linkage import Site
 from .lockfile import read_lockfile
 from .members import Gathered, Member, Tree
 from .model import Environment, Inventory, Skipped
-from .pack_file import TIME, Content
+from .pack_file import Content
 from .pack_manifest import PACK, Bundled, Data, Distribution, Origin, Reference
 from .provided import provided_distributions
 from .relocation import Origins
 from .settings import Defaults
 from .variables import HIDING, Action, Change
 
-#: What is left out where a pack is to be slim: nothing that runs needs it.
+#: What is left out where a pack is to be slim, beside what debuggers read: nothing that runs needs
+#: it.
 SLIM = (
     *("python/lib*/python3*/test/*", "*/site-packages/*/tests/*", "*/idlelib/*", "*/turtledemo/*"),
     *("*/ensurepip/*", "*/lib2to3/*", "python/lib*/python3*/config-*/*", "*/pkgconfig/*"),
@@ -169,6 +170,8 @@ def plan(
     else:
         linked = linkage.link(gathered, parse, shape.executable, _site(run))
         gathered = linkage.with_links(gathered, linked)
+        if wish.slim:
+            gathered = _without_debugging(gathered, linked.elves)
         gathered = _with_longer_rpaths(gathered, linked.unpatched, run)
 
     origins = _origins(environment, python, shape, gathered)
@@ -183,7 +186,7 @@ def plan(
     for name, data, executable in _own_files(
         inventory, python, shape, variables, reference, gathered
     ):
-        files[name] = Member(name, "", len(data), TIME, executable, data=data)
+        files[name] = Member(name, size=len(data), executable=executable, data=data)
     bundled = tuple(Bundled(one.member, one.soname) for one in (linked.bundled if linked else ()))
     links = {**gathered.links, **added.links}
     for name in ("python", "python3"):
@@ -268,7 +271,7 @@ def _with_longer_rpaths(gathered: Gathered, unpatched: Mapping[str, str], run: R
     with tempfile.TemporaryDirectory(prefix="pyvarium.") as directory:
         for name, rpath in unpatched.items():
             copy = Path(directory, "copy")
-            shutil.copyfile(files[name].path, copy)
+            copy.write_bytes(files[name].data or _read(files[name]))
             try:
                 run([program, "--force-rpath", "--set-rpath", rpath, str(copy)])
             except PyvariumError:
@@ -278,6 +281,19 @@ def _with_longer_rpaths(gathered: Gathered, unpatched: Mapping[str, str], run: R
                 ) from None
             data = copy.read_bytes()
             files[name] = replace(files[name], data=data, size=len(data))
+    return replace(gathered, files=files)
+
+
+def _without_debugging(gathered: Gathered, elves: Mapping[str, Elf]) -> Gathered:
+    """The members without what debuggers alone read of programs and libraries."""
+    files = dict(gathered.files)
+    for name, elf in elves.items():
+        member = files[name]
+        with open(member.path, "rb") as file:
+            data = without_debugging(elf, file)
+        if data is not None:  # What is patched is loaded, and stays where it is.
+            data = patched(data, member.patches)
+            files[name] = replace(member, data=data, size=len(data), patches=())
     return replace(gathered, files=files)
 
 

@@ -13,7 +13,7 @@ import json
 import re
 import struct
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .variables import Change
 
@@ -133,6 +133,20 @@ def identify(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
+@dataclass(frozen=True)
+class Part:
+    """What can be unpacked by itself: a frame of zstd, with the members below one directory.
+
+    Of the frame, where in the file it begins and how long it is; and the size of the tar file in
+    it; all in bytes.
+    """
+
+    root: str
+    offset: int = 0
+    length: int = 0
+    size: int = 0
+
+
 def line(pack_id: str, size: int) -> bytes:
     """What stands in the header; the second line of the file, always of one length.
 
@@ -146,10 +160,34 @@ def gzip_header(pack_id: str, size: int) -> bytes:
     return b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + line(pack_id, size) + b"\0"
 
 
-def zstd_header(pack_id: str, size: int) -> bytes:
-    """What stands before the content's frame (RFC 8878, 3.1)."""
+def zstd_header(pack_id: str, size: int, parts: Sequence[Part] = ()) -> bytes:
+    """What stands before the frames of the content (RFC 8878, 3.1).
+
+    With a line more for the parts, whose length does not depend on where they are.
+    """
     text = line(pack_id, size)
+    words = [
+        f"{one.offset:<16} {one.length:<16} {one.size:<16} {one.root or '.'}" for one in parts
+    ]
+    if words:
+        text += f"parts {' '.join(words)}\n".encode("ascii")
     return _EMPTY_FRAME + struct.pack("<II", _SKIPPED, len(text)) + text
+
+
+def parse_parts(data: bytes) -> Tuple[Part, ...]:
+    """The parts that the first bytes of a pack name; none where it is to be read as a whole."""
+    words = data.split(b"\n", 3)[2:3]
+    found = _PARTS.fullmatch(words[0]) if words and parse_header(data) else None
+    if found is None:
+        return ()
+    return tuple(
+        Part("" if root == b"." else root.decode("ascii"), int(offset), int(length), int(size))
+        for offset, length, size, root in _PART.findall(found[0])
+    )
+
+
+_PART = re.compile(rb" ([1-9]\d{0,15}) +([1-9]\d{0,15}) +(\d{1,16}) +([\w.+/-]+)")
+_PARTS = re.compile(rb"parts(?:" + _PART.pattern + rb"){1,8}")
 
 
 def parse_header(data: bytes) -> Optional[str]:

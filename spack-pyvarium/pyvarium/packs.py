@@ -27,6 +27,7 @@ from typing import IO, Any, BinaryIO, Dict, Iterator, List, Mapping, Optional, S
 
 from . import tarball
 from .errors import PyvariumError, quoted
+from .pack_manifest import parse_parts
 from .tarball import ArchiveError, Member, Reader
 
 FORMAT = 1
@@ -36,6 +37,8 @@ MANIFEST = "pyvarium/manifest.json"
 ENTRY = "bin/run_in_env"
 
 _LARGEST_MANIFEST = 64 << 20
+#: Of a file, all that tells of its parts.
+_LONGEST_HEADER = 16 << 10
 #: The longest name, and part of one, that all file systems take.
 _LONGEST_NAME = 1024
 _LONGEST_PART = 255
@@ -229,24 +232,37 @@ def _overhead(contents: Contents) -> int:
 
 
 def _read_contents(pack: Path, wanted: Optional[str], most: int) -> tuple[Contents, bytes]:
-    """The manifest, which need not be the first member: somebody may have packed it again."""
-    with _members(pack, most) as (reader, found):
-        for member in found:
-            if _name_of(member) == MANIFEST and member.is_file:
-                if member.size > _LARGEST_MANIFEST:
-                    raise ArchiveError(f"it has a manifest of {member.size} bytes")
-                raw = reader.take(member.size)
-                if wanted not in (None, hashlib.sha256(raw).hexdigest()):
-                    raise ArchiveError("its manifest has another digest than its id says")
-                return parse_manifest(raw), raw
+    """The manifest, from the last part if there are any, else from wherever it is.
+
+    Somebody may have packed it again.
+    """
+    with open(pack, "rb") as file:
+        parts = parse_parts(file.read(_LONGEST_HEADER))
+    for offset in (*(one.offset for one in parts[-1:]), 0):
+        with _members(pack, most, offset) as (reader, found):
+            for member in found:
+                if _name_of(member) == MANIFEST and member.is_file:
+                    return _parse_checked(reader, member, wanted)
     raise ArchiveError(f"it has no {MANIFEST}: 'spack pyvarium pack' did not make it")
 
 
+def _parse_checked(
+    reader: Reader, member: Member, wanted: Optional[str]
+) -> tuple[Contents, bytes]:
+    if member.size > _LARGEST_MANIFEST:
+        raise ArchiveError(f"it has a manifest of {member.size} bytes")
+    raw = reader.take(member.size)
+    if wanted not in (None, hashlib.sha256(raw).hexdigest()):
+        raise ArchiveError("its manifest has another digest than its id says")
+    return parse_manifest(raw), raw
+
+
 @contextlib.contextmanager
-def _members(pack: Path, most: int) -> Iterator[tuple[Reader, Iterator[Member]]]:
+def _members(pack: Path, most: int, offset: int = 0) -> Iterator[tuple[Reader, Iterator[Member]]]:
     with open(pack, "rb", buffering=0) as file:  # A program reads on where we have ended.
+        file.seek(offset)
         magic = file.read(4)
-        file.seek(0)
+        file.seek(offset)
         if magic.startswith(_GZIP):
             stream: contextlib.AbstractContextManager[Any] = tarball.gunzipped(file)
         elif magic.startswith(_ZSTANDARD) or magic[1:] == b"\x2a\x4d\x18":

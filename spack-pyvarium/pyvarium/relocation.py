@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shlex
+import struct
 import urllib.parse
 from dataclasses import dataclass
 from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -185,6 +186,28 @@ def with_kernel(data: bytes, origins: Origins) -> bytes:
 
 def _relative(target: str, name: str) -> str:
     return os.path.relpath(target, os.path.dirname(name))
+
+
+def source_of(name: str) -> Optional[str]:
+    """The source that compiled code is of, by its name (PEP 3147); None for what is none."""
+    directory, base = os.path.split(name)
+    if not base.endswith(".pyc"):
+        return None
+    if os.path.basename(directory) == "__pycache__":
+        return os.path.join(os.path.dirname(directory), f"{base.partition('.')[0]}.py")
+    return name[:-1]
+
+
+def with_source_time(data: bytes, before: int, size: int, after: int) -> bytes:
+    """Compiled code that is as valid for a source of another time as it was (PEP 552).
+
+    ``size`` is that of the source in bytes; ``before`` and ``after`` are in seconds since 1970.
+    """
+    flags, time, length = struct.unpack_from("<4x3I", data) if len(data) >= 16 else (1, 0, 0)
+    if flags:  # By a digest of the source, or no compiled code.
+        return data
+    is_valid = (time, length) == (before & 0xFFFFFFFF, size & 0xFFFFFFFF)
+    return data[:8] + struct.pack("<I", after if is_valid else 0) + data[12:]
 
 
 def path_lines(text: str) -> Iterator[Tuple[str, bool]]:

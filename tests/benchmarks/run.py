@@ -173,7 +173,7 @@ def herds(
             directory = place / f"{kind}{number}"
             wall, processor, right = herd(command(directory), size, environ)
             taken[kind].append((wall, processor))
-            unpacked = len(log.read_text().splitlines())
+            unpacked = len(set(log.read_text().splitlines()))
             if (unpacked, right) != (1, size):
                 print(f"  {kind}: {unpacked} unpacked, {right} of {size} right")
                 if not kind.startswith("Poncho"):
@@ -200,12 +200,16 @@ def with_first(directory: Path) -> str:
 
 
 def logging_tar(directory: Path) -> Path:
-    """Put a tar into a directory that adds a line to a file, which is returned."""
+    """Put a tar into a directory that adds a line to a file, which is returned.
+
+    The line is the same for all the parts that one start unpacks.
+    """
     directory.mkdir()
     log = directory / "log"
     program = directory / "tar"
+    one = 'all=$*; one=$$; case $all in *" -C "*/.*) one=${all##*/.}; one=${one%%/*} ;; esac'
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] || echo one >> "{log}"\n'
+        f'#!/bin/sh\n{one}\n[ "$1" = --version ] || echo "$one" >> "{log}"\n'
         f'exec {shutil.which("tar")} "$@"\n'
     )
     program.chmod(0o755)

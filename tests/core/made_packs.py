@@ -17,7 +17,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from pyvarium import root
 
@@ -89,6 +89,15 @@ def usual(**more: str) -> Tuple[Member, ...]:
 
 
 @dataclass(frozen=True)
+class MadePart:
+    """Some members of a pack that are unpacked apart; the size may be another than theirs."""
+
+    root: str
+    names: Sequence[str]
+    size: Optional[int] = None
+
+
+@dataclass(frozen=True)
 class MadePack:
     """A pack before it is written; what differs from a sound one is set after ``made``."""
 
@@ -122,12 +131,35 @@ class MadePack:
             "manifest": [Member("pyvarium/manifest.json", self.manifest_bytes)],
             "rest": list(self.members),
         }
-        written = []
-        for part in self.order:
-            for member in parts[part]:
-                header = member.tarinfo().tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
-                written += [header, member.data, bytes(-len(member.data) % 512)]
-        return b"".join([*written, bytes(1024)])
+        return b"".join([*(tar_of(parts[part]) for part in self.order), bytes(1024)])
+
+    def write_parts(self, path: Path, *parts: MadePart, room: Optional[int] = None) -> Path:
+        """Write it as zstd, as parts that consist of the named members; the rest comes first."""
+        told = [
+            Member("pyvarium/manifest.json", self.manifest_bytes),
+            Member("pyvarium/id", f"{self.content_id}\n".encode()),
+        ]
+        named = {name for one in parts for name in one.names}
+        rest = [one for one in self.members if one.name not in named]
+        tars = [(".", tar_of(rest), None)]
+        for part in parts:
+            found = [one for name in part.names for one in self.members if one.name == name]
+            tars.append((part.root, tar_of(found), part.size))
+        tars.append(("pyvarium", tar_of(told) + bytes(1024), None))
+        frames = [zstd(data) for _, data, _ in tars]
+        line = self.but(room=room).header(sum(len(data) for _, data, _ in tars)).decode("ascii")
+        at = len(EMPTY_FRAME) + 8 + len(line) + 1000
+        words = ["parts"]
+        for (below, data, size), frame in zip(tars, frames):
+            size = len(data) if size is None else size
+            words += map(str, (at, len(frame), size, below))
+            at += len(frame)
+        line += " ".join(words).ljust(999) + "\n"
+        text = line.encode("ascii")
+        path.write_bytes(
+            b"".join([EMPTY_FRAME, struct.pack("<II", 0x184D2A50, len(text)), text, *frames])
+        )
+        return path
 
     def header(self, size: int) -> bytes:
         line = f"pyvarium-pack 1 {self.content_id}"
@@ -150,6 +182,15 @@ class MadePack:
                 + struct.pack("<II", zlib.crc32(data), len(data) % (1 << 32))
             )  # fmt: skip
         return path
+
+
+def tar_of(members: Iterable[Member]) -> bytes:
+    """These members without an end."""
+    written = []
+    for member in members:
+        header = member.tarinfo().tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
+        written += [header, member.data, bytes(-len(member.data) % 512)]
+    return b"".join(written)
 
 
 def zstd(data: bytes) -> bytes:
@@ -341,4 +382,53 @@ def hostile(outside: Path) -> Dict[str, MadePack]:
         "empty entry": _naming(**{"data/a": []}),
         "empty target": _naming(**{"data/a": ["l", ""]}),
         "another format": made(format=2),
+    }
+
+
+DEEP = ("deep/er/b", "deep/er/c")
+IN_PARTS = made(
+    *usual(**{name: name for name in ("data/a", *DEEP)}),
+    directory("deep"),
+    directory("deep/er"),
+    link("data/l", "../deep"),
+)
+PARTS = (MadePart("data", ("data/a", "data/l")), MadePart("deep/er", ("deep/er", *DEEP)))
+
+
+def hostile_in_parts(outside: Path) -> Dict[str, Callable[[Path], Path]]:
+    """What nobody should unpack by parts, by how it is written; the manifest has all of it."""
+    up = f"../../../{outside.name}"
+    data, deep = MadePart("data", ("data/written",)), MadePart("deep/er", ("deep/er/written",))
+    one, other = Member("data/written", b"x"), Member("deep/er/written", b"x")
+    zeros = Member("data/written", bytes(8 << 20))
+
+    def written(made_pack: MadePack, *parts: MadePart, **more: Any) -> Callable[[Path], Path]:
+        return lambda path: made_pack.write_parts(path, *parts, **more)
+
+    def renamed(before: str, after: str) -> Callable[[Path], Path]:
+        def write(path: Path) -> Path:
+            sound = IN_PARTS.write_parts(path, *PARTS).read_bytes()
+            assert before.encode() in sound and len(before) == len(after)
+            path.write_bytes(sound.replace(before.encode(), after.encode(), 1))
+            return path
+
+        return write
+
+    return {
+        "a link where a part is to be": written(_with(link("data", up), one), data),
+        "a link above where a part is to be": written(_with(link("deep", up), other), deep),
+        "a link as a part": written(_with(link("data", up)), MadePart("data", ("data",))),
+        "a link in a part, then through it": written(
+            _with(link("data/out", up), Member("data/out/written", b"x")),
+            MadePart("data", ("data/out",)),
+            MadePart("data/out", ("data/out/written",)),
+        ),
+        "a part above": renamed(" deep/er ", " ../../x "),
+        "a part at the root": renamed(" deep/er ", " /tmp/xy "),
+        "a part that is not in it": renamed(" deep/er ", " deep/ex "),
+        "a part twice": renamed(" deep/er ", " data    "),
+        "more bytes than a part says": written(
+            _with(zeros), MadePart("data", ("data/written",), 512), room=16 << 20
+        ),
+        "more bytes than all say": written(_with(zeros), data, room=1 << 20),
     }

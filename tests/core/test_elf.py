@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import struct
 import subprocess
@@ -17,7 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_elves import Compiler, parse, read, said
-from pyvarium.elf import DT_NULL, DT_RPATH, DT_STRSZ, DT_STRTAB, Elf, Kind, patched, rpath_patches
+from pyvarium.elf import (
+    DT_NULL,
+    DT_RPATH,
+    DT_STRSZ,
+    DT_STRTAB,
+    Elf,
+    Kind,
+    patched,
+    rpath_patches,
+    without_debugging,
+)
 
 LONG = "/opt/store/linux-x86_64/some-library-1.2.3-abcdefghijklmnopqrstuvwxyz/lib"
 
@@ -193,3 +204,33 @@ def test_the_reader_of_these_tests(data: bytes) -> None:
         assert parse(io.BytesIO(data)) is None
     except ValueError:
         assert data.startswith(b"\x7fELF")
+
+
+@pytest.mark.parametrize("options", [["-g"], ["-g3", "-gz"], ["-g", "-Wl,-s"], []])
+def test_what_debuggers_read_is_left_out(
+    options: List[str], compiler: Compiler, tmp_path: Path
+) -> None:
+    """binutils read the rest as what they would leave; the loader loads it."""
+    whole = compiler.library(tmp_path / "whole" / "libone.so", 41, options=options)
+    with open(whole, "rb") as file:
+        data = without_debugging(read(whole), file)
+    assert (data is None) == (options[-1:] not in (["-g"], ["-gz"]))
+    if data is None:
+        return
+    slim = tmp_path / "slim" / "libone.so"
+    slim.parent.mkdir()
+    slim.write_bytes(data)
+    slim.chmod(0o755)
+    assert len(data) < whole.stat().st_size
+    names = [subprocess.check_output(["nm", one], text=True) for one in (whole, slim)]
+    assert names[0] == names[1]
+    done = subprocess.run(["readelf", "-aW", slim], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"\.debug_info +NOBITS +0+ \w+ 0+ ", done.stdout)
+    assert said(compiler.program(tmp_path / "run"), slim) == "41"
+
+
+@given(data=st.binary(max_size=300))
+def test_any_bytes_have_no_debugging(data: bytes) -> None:
+    elf = Elf(Kind(64, True, 62), (0, 0), (0, 0))
+    without_debugging(elf, io.BytesIO(data))

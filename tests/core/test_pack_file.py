@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
+import py_compile
 import resource
 import shutil
 import subprocess
@@ -20,12 +22,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyvarium import pack_file, packs
+from pyvarium import pack_file, packs, parts
 from pyvarium.errors import FileError, PyvariumError
 from pyvarium.files import prefix
 from pyvarium.members import Member, Tree, gather
 from pyvarium.pack_file import Content, Format, format_of, write
-from pyvarium.pack_manifest import Bundled, Origin, parse_header
+from pyvarium.pack_manifest import Bundled, Origin, parse_header, parse_parts
 
 ORIGIN = Origin(os.uname().machine, "glibc 2.36", "3.11", "my-env", "spack-pyvarium 0")
 SITE = "python/lib/python3.11/site-packages"
@@ -90,7 +92,7 @@ def test_what_is_written_is_what_is_unpacked(
     assert found == {*names, "pyvarium", "pyvarium/id", "pyvarium/manifest.json"}
     for name in content.files:
         assert (top / name).read_bytes() == (source / name).read_bytes()
-        assert (top / name).stat().st_mtime == 1_700_000_000
+        assert (top / name).stat().st_mtime == pack_file.TIME
     assert os.readlink(top / "data/link") == "large"
     assert (top / "bin/run_in_env").stat().st_mode & 0o777 == 0o755
 
@@ -130,6 +132,66 @@ def test_the_same_bytes(path: Path, content: Content) -> None:
         os.umask(umask)
     assert (again.pack_id, path.read_bytes() == before) == (first.pack_id, True)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("part", [20, 1 << 20], ids=["by parts", "at once"])
+def test_times_are_no_content(
+    path: Path, source: Path, tmp_path: Path, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was compiled stays valid, or not, as it was: whoever installed it, and when."""
+    monkeypatch.setattr(pack_file, "_PART", part)
+    site = source / SITE
+    found = []
+    for time in (1_700_000_000, 1_800_000_000):
+        for name in ("a.py", "stale.py"):
+            (site / name).write_bytes(b"a = 1\n")
+            os.utime(site / name, (time, time))
+            py_compile.compile(
+                str(site / name), str(site / "__pycache__" / f"{name[:-3]}.x-1.pyc")
+            )
+        os.utime(site / "stale.py", (time + 1, time + 1))
+        write(path, ORIGIN, content_of(source), workers=2, report=quiet)
+        found.append(path.read_bytes())
+    assert found[0] == found[1]
+    top = tmp_path / "top"
+    top.mkdir()
+    packs.unpack(path, top)
+    times = [
+        int.from_bytes(
+            (top / SITE / "__pycache__" / f"{name}.x-1.pyc").read_bytes()[8:12], "little"
+        )
+        for name in ("a", "stale")
+    ]
+    assert times == [(top / SITE / "a.py").stat().st_mtime, 0]
+
+
+def test_parts_are_archives_of_their_own(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("zstd") is None:
+        pytest.skip("no zstd here")
+    monkeypatch.setattr(parts, "LEAST", 1)
+    path = tmp_path / "work.tar.zst"
+    write(path, ORIGIN, content, workers=3, report=quiet)
+    data = path.read_bytes()
+    found = parse_parts(data)
+    assert [one.root for one in found] == ["", "data", "pyvarium"]
+    ends = [one.offset + one.length for one in found]
+    assert ends == [*(one.offset for one in found[1:]), len(data)]
+    names: List[str] = []
+    for one in found:
+        frame = data[one.offset :][: one.length]
+        tar = subprocess.run(["zstd", "-dcq"], input=frame, stdout=subprocess.PIPE, check=True)
+        assert len(tar.stdout) == one.size
+        with tarfile.open(fileobj=io.BytesIO(tar.stdout)) as archive:
+            members = archive.getnames()
+        assert all(name == one.root or name.startswith(f"{one.root}/") for name in members) or (
+            one.root == ""
+        )
+        names += members
+    told = {"pyvarium", "pyvarium/manifest.json", "pyvarium/id"}
+    assert len(names) == len(set(names))
+    assert set(names) == {*content.files, *content.links, *content.directories, *told}
 
 
 def test_another_content_is_another_id(path: Path, content: Content, source: Path) -> None:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import zlib
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Sequence
 
 import pytest
 from hypothesis import given
@@ -24,10 +24,12 @@ from pyvarium.pack_manifest import (
     Data,
     Distribution,
     Origin,
+    Part,
     Reference,
     gzip_header,
     identify,
     parse_header,
+    parse_parts,
     render,
     zstd_header,
 )
@@ -115,6 +117,36 @@ def test_a_header_has_one_length(header: Callable[[str, int], bytes]) -> None:
     assert len(header("0" * 64, 0)) == len(header(PACK_ID, 10**15))
 
 
+PARTS = (
+    Part("", 300, 9, 10),
+    Part("python/lib", 309, 1, 0),
+    Part("pyvarium", 10**15, 10**15, 10**15),
+)
+
+
+def test_parts_in_the_header() -> None:
+    header = zstd_header(PACK_ID, 7, PARTS)
+    assert parse_parts(header + b"more\n") == PARTS
+    assert parse_header(header) == PACK_ID
+    nowhere = [Part(one.root) for one in PARTS]
+    assert len(zstd_header("0" * 64, 0, nowhere)) == len(header)
+    assert parse_parts(zstd_header(PACK_ID, 7)) == ()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [Part("a", 1, 0, 1)],
+        [Part("a", 0, 1, 1)],
+        [Part("a b", 1, 1, 1)],
+        [Part(f"a{number}", number, 1, 1) for number in range(9)],
+    ],
+)
+def test_parts_that_cannot_be(parts: Sequence[Part]) -> None:
+    """It is then read as a whole."""
+    assert parse_parts(zstd_header(PACK_ID, 7, parts)) == ()
+
+
 def test_programs_skip_the_headers() -> None:
     packed = zlib.compressobj(6, zlib.DEFLATED, -15)
     body = packed.compress(b"text") + packed.flush()
@@ -150,6 +182,7 @@ def test_no_id(line: bytes) -> None:
 def test_any_bytes(data: bytes) -> None:
     parse_header(data)
     parse_header(b"\npyvarium-pack 1 " + data + b"\n")
+    parse_parts(f"\npyvarium-pack 1 {PACK_ID}\nparts ".encode() + data + b"\n")
 
 
 def test_a_header_without_a_size() -> None:

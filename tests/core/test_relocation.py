@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shlex
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -297,3 +298,42 @@ def test_a_broken_record_stays() -> None:
 def test_direct_url(data: bytes, local: bool, editable: Optional[str]) -> None:
     found = relocation.is_local_url(data), relocation.editable_directory(data)
     assert found == (local, editable)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/__pycache__/b.cpython-311.pyc", "a/b.py"),
+        ("__pycache__/b.cpython-311.opt-1.pyc", "b.py"),
+        ("a/b.pyc", "a/b.py"),
+        ("a/__pycache__/b.py", None),
+        ("a/b.so", None),
+    ],
+)
+def test_sources_of_what_is_compiled(name: str, expected: Optional[str]) -> None:
+    assert relocation.source_of(name) == expected
+
+
+CODE = b"code of python"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param((0, 1700, 10), (0, 5, 10), id="valid"),
+        pytest.param((0, 1701, 10), (0, 0, 10), id="another time"),
+        pytest.param((0, 1700, 11), (0, 0, 11), id="another size"),
+        pytest.param((0, 5, 11), (0, 0, 11), id="not valid by chance"),
+        pytest.param((1, 1700, 10), (1, 1700, 10), id="by a digest"),
+    ],
+)
+def test_compiled_code_stays_as_valid_as_it_is(
+    fields: Tuple[int, int, int], expected: Tuple[int, int, int]
+) -> None:
+    before, after = (b"\xa7\r\r\n" + struct.pack("<3I", *one) + CODE for one in (fields, expected))
+    assert relocation.with_source_time(before, 1700, 10, 5) == after
+
+
+@given(data=st.binary(max_size=15))
+def test_what_is_too_short_for_compiled_code_stays(data: bytes) -> None:
+    assert relocation.with_source_time(data, 1700, 10, 5) == data

@@ -18,7 +18,7 @@ import pytest
 
 import made_packs
 import pyvarium
-from made_packs import RUNNER, Member, made, usual
+from made_packs import IN_PARTS, PARTS, RUNNER, Member, made, usual
 from test_packs import outside, tree  # noqa: F401  # A fixture.
 
 SHELLS = [
@@ -103,6 +103,12 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path)
 
 
+@pytest.fixture
+def zstd() -> None:
+    if shutil.which("zstd") is None:
+        pytest.skip("no zstd here")
+
+
 READ = ["sh", "-c", 'echo "$PYVARIUM_PACK"; cat "$PYVARIUM_PACK/data/a"; exit 7']
 
 
@@ -139,6 +145,55 @@ def test_python_unpacks_the_same(suffix: str, runner: Runner) -> None:
     words[2:2] = ["--unpack-with", sys.executable, str(core)]
     assert runner.start(words).returncode == 0
     assert tree(runner.cache / PACK.content_id) == by_tar
+
+
+@pytest.mark.usefixtures("zstd")
+def test_parts_are_unpacked_to_where_they_belong(shell: List[str], runner: Runner) -> None:
+    runner.pack = IN_PARTS.write(runner.place / "a.tar.gz")
+    assert runner.run("true").returncode == 0
+    (home,) = runner.cache.glob("[!.]*")
+    whole = tree(home)
+    shutil.rmtree(runner.cache)
+    runner.pack = IN_PARTS.write_parts(runner.place / "a.tar.zst", *PARTS)
+    tar = shutil.which("tar")
+    log = runner.place / "log"
+    program = runner.place / "tar"
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{log}"\nexec {tar} "$@"\n')
+    program.chmod(0o755)
+    path = f"{runner.place}:{os.environ['PATH']}"
+    done = runner.run(*READ, shell=shell, PATH=path)
+    assert (done.stderr, done.returncode) == ("", 7)
+    (home,) = runner.cache.glob("[!.]*")
+    assert (tree(home), runner.left()) == (whole, [])
+    if shell[0] != "yash":  # It cannot read what is no text.
+        assert log.read_text().count("-xof -") == len(PARTS) + 2
+    else:
+        assert log.read_text().count("-xof") == 1
+
+
+@pytest.mark.usefixtures("zstd")
+@pytest.mark.parametrize("kind", sorted(made_packs.hostile_in_parts(Path("/outside"))))
+@pytest.mark.parametrize("by", ["sh", "python"])
+def test_hostile_parts_are_refused(
+    by: str,
+    kind: str,
+    runner: Runner,
+    outside: Path,  # noqa: F811
+) -> None:
+    write = made_packs.hostile_in_parts(outside)[kind]
+    runner.pack = write(runner.place / "hostile.tar.zst")
+    before = {name: what for name, what in tree(runner.place).items() if "cache" not in name}
+    words = runner.command("echo", "ran")
+    if by == "python":
+        words[2:2] = ["--unpack-with", sys.executable, str(Path(pyvarium.__file__).parents[1])]
+    done = runner.start(words)
+    after = {name: what for name, what in tree(runner.place).items() if "cache" not in name}
+    assert (after, runner.left()) == (before, [])
+    if by == "python" and done.returncode == 0:
+        assert done.stdout == "ran\n"  # It goes by the names of members alone.
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[-1].startswith("pyvarium-run: ")
 
 
 @pytest.mark.parametrize("kind", sorted(made_packs.hostile(Path("/outside"))))

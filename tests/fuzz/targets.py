@@ -481,9 +481,10 @@ NESTED = b"[" * 5000
 def venv_json(data: bytes) -> None:
     """What lies in a venv, or among the kernels, of anybody's."""
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "direct_url.json")
-        path.write_bytes(data)
-        layer._read_record(path)
+        for name in (layer.RECORD, "direct_url.json"):
+            path = Path(directory, name)
+            path.write_bytes(data)
+        layer.Record(Path(directory)).known()
         classic._request(Distribution("a", "1", Path(directory)), [])
         kernel._parse(path, data)
 
