@@ -293,7 +293,7 @@ def _add_pack(commands):
     pack.add_argument(
         "--slim",
         action="store_true",
-        help="without tests, headers and manuals of what is installed",
+        help="without tests, headers, manuals and debugging information",
     )
     pack.add_argument(
         "--exclude",
