@@ -73,12 +73,12 @@ def main() -> None:
             found = in_turns({"check by digest": [*PYVARIUM, "check", path]}, most)
             rows += measuring.rows(count, "nodes", found)
             rows += limited(count, "nodes", found)
-    rows += growth(rows)
-    programs: Dict[str, List[Any]] = {"pip": [PYTHON, "-m", "pip", "--version"]}
-    for name in ("uv", "spack"):
-        if getattr(arguments, name):
-            programs[name] = [getattr(arguments, name), "--version"]
-    write(arguments.json, rows, programs)
+        rows += growth(rows)
+        programs: Dict[str, List[Any]] = {"pip": [PYTHON, "-m", "pip", "--version"]}
+        for name in ("uv", "spack"):
+            if getattr(arguments, name):
+                programs[name] = [getattr(arguments, name), "--version"]
+        write(arguments.json, rows, programs)
 
 
 def measured(root: Path, size: int, runs: int, arguments: Any) -> List[Row]:
