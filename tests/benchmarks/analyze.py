@@ -75,6 +75,8 @@ from packaging.utils import canonicalize_name
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "spack-pyvarium"))
 
+import measuring  # noqa: E402
+
 from pyvarium import toml_text  # noqa: E402
 
 SAMPLES = CHECKOUT / "tests" / "data" / "imports"
@@ -189,12 +191,25 @@ class Score:
 
 @dataclass
 class Bars:
-    """The rows of the last table."""
+    """The rows of the last table, and as data what is a number beside that of another tool."""
 
     rows: List[Tuple[str, str, str, bool]] = field(default_factory=list)
+    measured: List[measuring.Row] = field(default_factory=list)
 
     def add(self, what: str, ours: str, bar: str, met: bool) -> None:
         self.rows.append((what, ours, bar, met))
+
+    def beside(
+        self, what: str, size: int, measure: str, ours: float, other: float, name: str
+    ) -> None:
+        """Ours beside another tool's, which is more where it is better."""
+        value, least = round(ours, 3), round(other, 3)
+        unit = "sdists" if measure != "files/s" else "files"
+        self.measured.append(
+            measuring.Row(what, size, unit, measure, value, beside=name, other=least)
+        )
+        shown = "{:.0f}" if measure == "files/s" else "{:.3f}"
+        self.add(what, shown.format(ours), f"{shown.format(other)} ({name})", ours >= other)
 
     def show(self) -> None:
         print(f"\n{'bar':<50}{'ours':>10}{'asked for':>24}  met")
@@ -203,7 +218,7 @@ class Bars:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring.parser(__doc__)
     parser.add_argument(
         "--cache", type=Path, default=CHECKOUT / ".cache" / "analyze", metavar="DIR",
         help="where what is downloaded is kept (default: .cache/analyze; about 2 GiB)",
@@ -224,10 +239,12 @@ def main() -> int:
     bars = Bars()
     with tempfile.TemporaryDirectory(prefix="analyze.") as directory:
         run = Run(cache, Path(directory), samples, arguments, bars)
-        for part in arguments.only or PARTS:
+        for part in arguments.only or (["features"] if arguments.quick else PARTS):
             PARTS[part](run)
             print(f"{time.monotonic() - start:.0f} s", flush=True)
     bars.show()
+    if not arguments.quick:
+        measuring.write(arguments.json, bars.measured)
     print(f"\n{time.monotonic() - start:.0f} s, load: {load()}")
     return 0
 
@@ -356,9 +373,7 @@ def show_scores(run: Run, venv: str, half: str, scores: Scores) -> None:
             ((name, getattr(one, what)) for name, one in others.items()), key=lambda one: one[1]
         )
         word = "precision without extras" if what == "lenient" else what
-        run.bars.add(
-            f"{word}, {venv}, {half}", f"{ours:.3f}", f"{best:.3f} ({name})", ours >= best
-        )
+        run.bars.beside(f"{word}, {venv}, {half}", count, word, ours, best, name)
 
 
 def speed(run: Run) -> None:
@@ -393,7 +408,7 @@ def speed(run: Run) -> None:
     for what, at in (("files/s", 0), ("files/s of processor time", 1)):
         for name in ("deptry", "deptry, silent"):
             ours, bar = rates["pyvarium"][at], rates[name][at]
-            run.bars.add(what, f"{ours:.0f}", f"{bar:.0f} ({name})", ours >= bar)
+            run.bars.beside(what, count, "files/s", ours, bar, name)
 
 
 def one_script(run: Run) -> None:

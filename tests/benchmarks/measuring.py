@@ -220,9 +220,14 @@ def machine() -> Dict[str, object]:
 def parser(documentation: Optional[str]) -> argparse.ArgumentParser:
     """The parser of a script, with what each takes."""
     made = argparse.ArgumentParser(description=(documentation or "").splitlines()[0])
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
+    made.add_argument("--json", type=_absolute, metavar="FILE", help="write the rows there")
     made.add_argument("--quick", action="store_true", help="less of all")
     return made
+
+
+def _absolute(text: str) -> Path:
+    """A path that means the same wherever the script goes."""
+    return Path(text).absolute()
 
 
 def write(

@@ -30,12 +30,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Sequence
 
+import measuring
+
 #: Where the parts of a pack are in a prefix of Conda's.
 PARTS = {"python": ".", "lower": ".", "lib": "lib"}
 
 
 @dataclass
-class Row:
+class Packing:
     """What was measured of one command, and its file."""
 
     command: Sequence[str]
@@ -68,17 +70,17 @@ class Row:
         shutil.rmtree(target)
 
     @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+    def megabytes(self) -> List[float]:
+        return [size / 1e6 for size in self.sizes]
 
     def __str__(self) -> str:
         columns = (self.seconds, self.processor, self.unpacking)
         figures = "  ".join(f"{statistics.median(column):7.2f}" for column in columns)
-        return f"{figures}  {statistics.median(self.sizes) / 1e6:7.1f}  {self.files:6}"
+        return f"{figures}  {statistics.median(self.megabytes):7.1f}  {self.files:6}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring.parser(__doc__)
     parser.add_argument("spack", type=Path, help="a command that knows pyvarium")
     parser.add_argument("environment", type=Path, help="the directory of an environment")
     parser.add_argument("conda_pack", type=Path, help="the program conda-pack")
@@ -87,24 +89,47 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pack.") as directory:
         root = Path(directory)
         rows = commands(arguments, root)
-        for _ in range(arguments.runs + 1):
+        for _ in range(1 + (1 if arguments.quick else arguments.runs)):
             for row in rows.values():
                 row.measure(root)
+        versions = {"conda-pack": [arguments.conda_pack.absolute(), "--version"]}
     print(f"{'':32}  {'seconds':>7}  {'cpu':>7}  {'unpack':>7}  {'MB':>7}  {'files':>6}")
     for name, row in rows.items():
         for column in (row.seconds, row.processor, row.unpacking):
             del column[0]  # It warms the caches.
         print(f"{name:32}  {row}")
+    measuring.write(arguments.json, compared(rows), versions)
     print("parts of conda-pack's seconds and size (bars: 0.5 and 1; with --slim 0.7)")
+    for row in compared(rows):
+        print(measuring.line(row))
+
+
+def compared(rows: Dict[str, Packing]) -> List[measuring.Row]:
+    """Seconds and MB of each of our files beside those of conda-pack's."""
+    found = []
     for ending in (".tar.zst", ".tar.gz"):
         for conda in ("conda-pack", "conda-pack, same files"):
-            for ours in ("pack", "pack --slim"):
+            for ours, bar in (("pack", 1.0), ("pack --slim", 0.7)):
                 one, other = rows[f"{ours} {ending}"], rows[f"{conda} {ending}"]
-                size = statistics.median(one.sizes) / statistics.median(other.sizes)
-                print(
-                    f"{ours:11} of {conda:22} {ending:8}  {one.median / other.median:5.2f}"
-                    f"  {size:5.2f}"
-                )
+                for name, measure, values, others, most in (
+                    (f"{ours} {ending}", "s", one.seconds, other.seconds, 0.5),
+                    (f"{ours} {ending}, size", "MB", one.megabytes, other.megabytes, bar),
+                ):
+                    found.append(
+                        measuring.Row(
+                            what=name,
+                            size=1,
+                            unit="environment",
+                            measure=measure,
+                            value=round(statistics.median(values), 2),
+                            spread=measuring.spread(values),
+                            runs=len(values),
+                            beside=conda,
+                            other=round(statistics.median(others), 2),
+                            bar=most,
+                        )
+                    )
+    return found
 
 
 def compiled_once(root: Path) -> Dict[str, str]:
@@ -114,7 +139,7 @@ def compiled_once(root: Path) -> Dict[str, str]:
     return environ
 
 
-def commands(arguments: argparse.Namespace, root: Path) -> Dict[str, Row]:
+def commands(arguments: argparse.Namespace, root: Path) -> Dict[str, Packing]:
     spack = [str(arguments.spack.absolute()), "-D", str(arguments.environment.absolute())]
     pack = [*spack, "pyvarium", "pack", "-o"]
     first = root / "first.tar.zst"
@@ -128,11 +153,11 @@ def commands(arguments: argparse.Namespace, root: Path) -> Dict[str, Row]:
     for ending in (".tar.zst", ".tar.gz"):
         for name, words in {"pack": (), "pack --slim": ("--slim",)}.items():
             file = root / f"{name.replace(' ', '')}{ending}"
-            rows[f"{name} {ending}"] = Row([*pack, str(file), *words], file)
+            rows[f"{name} {ending}"] = Packing([*pack, str(file), *words], file)
         for name, prefix in {"conda-pack": given, "conda-pack, same files": chosen}.items():
             file = root / f"{prefix.name}{ending}"
             conda = [str(arguments.conda_pack.absolute()), "-q", "-p", str(prefix), "-j", "2"]
-            rows[f"{name} {ending}"] = Row([*conda, "--force", "-o", str(file)], file)
+            rows[f"{name} {ending}"] = Packing([*conda, "--force", "-o", str(file)], file)
     return rows
 
 

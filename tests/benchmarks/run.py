@@ -10,7 +10,6 @@ Starts are measured in turns; processor time says more than wall-clock time on a
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import resource
@@ -27,14 +26,17 @@ from typing import Callable, Dict, List, Optional, Tuple
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "spack-pyvarium"), str(CHECKOUT / "tests" / "core")]
 
+import measuring  # noqa: E402
+
 from made_packs import RUNNER, made, usual  # noqa: E402
 
 missed: List[str] = []
+rows: List[measuring.Row] = []
 Command = List[str]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring.parser(__doc__)
     parser.add_argument("pack", type=Path, help="as 'spack pyvarium pack' has made it")
     parser.add_argument("--poncho", type=Path, metavar="FILE", help="poncho_package_run")
     parser.add_argument(
@@ -56,10 +58,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="run.") as directory:
         place = Path(directory)
         if arguments.only != "herd":
-            warm(pack, poncho, place / "warm", arguments.starts)
+            warm(pack, poncho, place / "warm", 20 if arguments.quick else arguments.starts)
         if arguments.only != "warm":
-            herds(pack, poncho, other, place / "herd", arguments.herd, arguments.rounds)
-        if arguments.only:
+            rounds = 1 if arguments.quick else arguments.rounds
+            herds(pack, poncho, other, place / "herd", arguments.herd, rounds)
+        measuring.write(arguments.json, rows)
+        if arguments.only or arguments.quick:
             return close()
         changed(poncho, place / "changed")
         killed(pack, place / "killed", arguments.kills, random.Random(arguments.seed))
@@ -128,6 +132,18 @@ def warm(pack: Path, poncho: Optional[Path], place: Path, starts: int) -> None:
         shown[kind] = (statistics.median(walls), min(walls), statistics.mean(processors))
         print(f"  {kind:<14}" + "".join(f"{1000 * one:8.2f}" for one in shown[kind]))
     over = [1000 * (a - b) for a, b in zip(shown["pyvarium-run"], shown["bare"])]
+    rows.append(
+        measuring.Row(
+            what="pyvarium-run /bin/true, over /bin/true",
+            size=1,
+            unit="warm start",
+            measure=measuring.PROCESSOR,
+            value=round(over[2], 2),
+            runs=starts,
+            wall=round(over[0], 2),
+            bar=3,
+        )
+    )
     bar(
         "overhead of a warm start, at most 3 ms",
         min(over[1:]) <= 3,
@@ -188,6 +204,19 @@ def herds(
         for name in (name for name in medians if name.startswith("Poncho")):
             wall, processor = (a / b for a, b in zip(medians[kind], medians[name]))
             bar(f"{kind}, at most 0.5 of {name}", wall <= 0.5, f"{wall:.2f}, {processor:.2f}")
+            rows.append(
+                measuring.Row(
+                    what=f"pyvarium-run with a {kind}",
+                    size=size,
+                    unit="cold starts",
+                    measure="s",
+                    value=round(medians[kind][0], 3),
+                    runs=rounds,
+                    beside=name,
+                    other=round(medians[name][0], 3),
+                    bar=0.5,
+                )
+            )
             above = (medians[kind][1] - floor[1]) / (medians[name][1] - floor[1])
             print(f"    processor time above that of tar: {above:.2f} of {name}'s")
 
