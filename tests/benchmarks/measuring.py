@@ -28,6 +28,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 TOP = Path(__file__).resolve().parents[2]
 #: The interpreter itself: the wrapper of a version manager would be measured too.
 PYTHON = os.path.realpath(sys.executable) if sys.prefix == sys.base_prefix else sys.executable
+#: How this was called, before a script goes elsewhere.
+_WORDS = [os.path.relpath(sys.argv[0], TOP), *sys.argv[1:]]
 #: What a row of processor time has for ``measure``.
 PROCESSOR = "ms of processor"
 
@@ -239,9 +241,8 @@ def write(
     """
     if path is None:
         return
-    words = [os.path.relpath(sys.argv[0], TOP), *sys.argv[1:]]
     data = {
-        "command": " ".join(["python", *map(_shown, words)]),
+        "command": " ".join(["python", *map(_shown, _WORDS)]),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "machine": machine(),
         "versions": {name: _version(command) for name, command in programs.items()},
