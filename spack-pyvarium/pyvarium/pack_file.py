@@ -174,8 +174,8 @@ def _write_parts(
     names = (*divided, _LAST)
     each = max(1, workers // len(divided))
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(tempfile.TemporaryFile(dir=directory)) for _ in names]
-        sinks = [_Counting(compression.zstd(one, each)) for one in files]
+        streams = [stack.enter_context(tempfile.TemporaryFile(dir=directory)) for _ in names]
+        sinks = [_Counting(compression.zstd(one, each)) for one in streams]
         try:
             writing.put_parts(sinks, list(divided.values()), workers)
             pack_id = writing.finish(sinks[-1], origin)
@@ -186,12 +186,12 @@ def _write_parts(
             raise
         offset = len(pack_manifest.zstd_header("0" * 64, 0, [Part(name) for name in names]))
         placed = []
-        for name, sink, one in zip(names, sinks, files):
+        for name, sink, one in zip(names, sinks, streams):
             length = one.seek(0, os.SEEK_END)
             placed.append(Part(name, offset, length, sink.size))
             offset += length
         file.write(pack_manifest.zstd_header(pack_id, sum(one.size for one in sinks), placed))
-        for one in files:
+        for one in streams:
             one.seek(0)
             shutil.copyfileobj(one, file, _PART)
     return pack_id

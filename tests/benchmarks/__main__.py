@@ -33,6 +33,15 @@ sys.path.append(str(TOP / "spack-pyvarium"))
 from pyvarium.errors import PyvariumError
 
 CACHE = TOP / ".cache"
+#: Where ``./test`` leaves what is measured beside ours, if nobody names it.
+LEFT = {
+    "uv": "tools/uv-*/bin/uv",
+    "pyvarium": "tools/pyvarium-0.2.0/bin/pyvarium",
+    "pre_commit": "tools/pre-commit-*/bin/python",
+    "spack": "hosts/v1.1.0/spack",
+    "conda_pack": "tools/conda-pack-*/bin/conda-pack",
+    "poncho": "tools/cctools/poncho/src",
+}
 #: The words of a part's command, or why it is left out.
 Words = Union[List[object], str]
 
@@ -45,44 +54,18 @@ class Programs:
         self.held = held
         self._root: Optional[Path] = None
 
-    def found(self, name: str, pattern: str) -> Optional[Path]:
+    def found(self, name: str) -> Optional[Path]:
         """A program as it was named, or as ``./test`` has left it."""
         named: Optional[Path] = getattr(self.arguments, name)
         if named is not None:
             return named.absolute()
-        return max(CACHE.glob(pattern), default=None)
-
-    @property
-    def uv(self) -> Optional[Path]:
-        return self.found("uv", "tools/uv-*/bin/uv")
-
-    @property
-    def pyvarium(self) -> Optional[Path]:
-        return self.found("pyvarium", "tools/pyvarium-0.2.0/bin/pyvarium")
-
-    @property
-    def pre_commit(self) -> Optional[Path]:
-        return self.found("pre_commit", "tools/pre-commit-*/bin/python")
-
-    @property
-    def spack(self) -> Optional[Path]:
-        """The root of a clone of Spack, without us."""
-        return self.found("spack", "hosts/v1.1.0/spack")
-
-    @property
-    def conda_pack(self) -> Optional[Path]:
-        return self.found("conda_pack", "tools/conda-pack-*/bin/conda-pack")
-
-    @property
-    def poncho(self) -> Optional[Path]:
-        """The directory ``poncho/src`` of a clone of cctools."""
-        return self.found("poncho", "tools/cctools/poncho/src")
+        return max(CACHE.glob(LEFT[name]), default=None)
 
     def options(self, *names: str) -> List[object]:
         """Options by which a script is told of the programs that there are."""
         found: List[object] = []
         for name in names:
-            path = getattr(self, name)
+            path = self.found(name)
             if path and name == "spack":
                 path = path / "bin" / "spack"
             found += [f"--{name.replace('_', '-')}", path] if path else []
@@ -93,10 +76,10 @@ class Programs:
         import real
 
         if self._root is None:
-            assert self.uv is not None
+            assert self.found("uv") is not None
             temporary = tempfile.TemporaryDirectory(prefix="real.")
             self._root = Path(self.held.enter_context(temporary))
-            self._real = real.set_up(self._root, (CACHE / "hosts").resolve(), self.uv)
+            self._real = real.set_up(self._root, (CACHE / "hosts").resolve(), self.found("uv"))
         return self._real.command, self._real.environment
 
     def packs(self) -> Dict[str, Path]:
@@ -112,11 +95,12 @@ class Programs:
 
 
 def _startup(programs: Programs) -> Words:
-    return ["startup.py", programs.spack] if programs.spack else "no clone of Spack"
+    spack = programs.found("spack")
+    return ["startup.py", spack] if spack else "no clone of Spack"
 
 
 def _spack(programs: Programs) -> Words:
-    if programs.spack is None:
+    if programs.found("spack") is None:
         return "no clone of Spack"
     # What Spack takes grows faster than the number of specs: 5,000 would take it an hour.
     sizes = ["10", "100"] if programs.arguments.quick else ["10", "100", "500", "2000"]
@@ -125,31 +109,32 @@ def _spack(programs: Programs) -> Words:
 
 
 def _layer(programs: Programs) -> Words:
-    return ["layer.py", *programs.options("uv")] if programs.uv else "no uv"
+    return ["layer.py", *programs.options("uv")] if programs.found("uv") else "no uv"
 
 
 def _hooks(programs: Programs) -> Words:
-    return ["hooks.py", programs.pre_commit] if programs.pre_commit else "no pre-commit"
+    python = programs.found("pre_commit")
+    return ["hooks.py", python] if python else "no pre-commit"
 
 
 def _new(programs: Programs) -> Words:
-    if programs.uv is None:
+    if programs.found("uv") is None:
         return "no uv"
     return ["new.py", programs.real()[0], "py-six@1.16.0", "py-idna@3.4"]
 
 
 def _modules(programs: Programs) -> Words:
-    if programs.uv is None:
+    if programs.found("uv") is None:
         return "no uv"
     return ["modules.py", *programs.real(), "--tools", CACHE / "tools"]
 
 
 def _recipes(programs: Programs) -> Words:
-    return ["recipes.py", programs.real()[0]] if programs.uv else "no uv"
+    return ["recipes.py", programs.real()[0]] if programs.found("uv") else "no uv"
 
 
 def _analyze(programs: Programs) -> Words:
-    given = programs.poncho
+    given = programs.found("poncho")
     return [
         "analyze.py",
         *(["--poncho", given / "poncho" / "package_analyze.py"] if given else []),
@@ -157,16 +142,16 @@ def _analyze(programs: Programs) -> Words:
 
 
 def _pack(programs: Programs) -> Words:
-    if programs.uv is None or programs.conda_pack is None:
+    if programs.found("uv") is None or programs.found("conda_pack") is None:
         return "no uv or conda-pack"
-    return ["pack.py", *programs.real(), programs.conda_pack]
+    return ["pack.py", *programs.real(), programs.found("conda_pack")]
 
 
 def _run(programs: Programs) -> Words:
-    if programs.uv is None:
+    if programs.found("uv") is None:
         return "no uv"
     packs = programs.packs()
-    given = programs.poncho
+    given = programs.found("poncho")
     beside: List[object] = []
     if given:
         beside = ["--poncho", given / "poncho_package_run", "--poncho-pack", packs["tar.gz"]]
