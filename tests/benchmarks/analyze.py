@@ -21,7 +21,8 @@ and FawltyDeps answer with import names, so these are mapped for them by the ins
 pipreqs runs with ``--use-local``, and as by default, where it asks an index: a server here that
 has any name, so that nothing is asked of a real one. Poncho reads one script and imports what it
 names: it is run on each file of a project by itself, if its ``package_analyze.py`` is given, with
-a stand-in for conda that lists the distributions of the venv.
+a stand-in for conda that lists the distributions of the venv. It gives up on a file that imports
+anything else, which are most, so that it is also told what we find in those that it answers for.
 
 We are measured as by default, and *on import*, by ``--toplevel``: without what functions
 import. What a project declares is the truth, so it is nothing that our analysis looks at.
@@ -321,6 +322,26 @@ def projects(run: Run) -> None:
             scores = score(tools, samples, by_import, run.arguments.details)
             for half in ("tuning", "held-out", "all"):
                 show_scores(run, venv, half, scores)
+            if "poncho" in tools.by_name:
+                same_files(run, tools, samples, scores)
+
+
+def same_files(run: Run, tools: Tools, samples: List[Sample], scores: Scores) -> None:
+    """Precision and recall in the files of all that Poncho has an answer for."""
+    ours: Dict[str, Score] = {}
+    for sample in samples:
+        files = tools.answered[sample.directory]
+        found = tools.pyvarium_on_import(Path(files[0]), files[1:])[0] if files else set()
+        found.discard(canonicalize_name(sample.name))
+        for half in ("tuning" if sample.tuning else "held-out", "all"):
+            ours.setdefault(half, Score()).add(found, sample.declared)
+    count = sum(map(len, tools.answered.values()))
+    print(f"\n{count} files that Poncho has an answer for")
+    for half, one in sorted(ours.items()):
+        other = scores["poncho", half]
+        for what in ("precision", "recall"):
+            name = f"{what} on import, files of Poncho, {half}"
+            run.bars.beside(name, count, what, getattr(one, what), getattr(other, what), "poncho")
 
 
 Scores = Dict[Tuple[str, str], Score]
@@ -531,6 +552,8 @@ class Tools:
         self.pyproject = scratch / "pyproject.toml"
         self.pyproject.write_text('[project]\nname = "none"\nversion = "1"\ndependencies = []\n')
         self.source = poncho
+        #: The files in each directory that Poncho has not given up on.
+        self.answered: Dict[Path, List[str]] = {}
         self.by_name: Dict[str, Tool] = {
             "pyvarium": self.pyvarium,
             "pyvarium on import": self.pyvarium_on_import,
@@ -625,8 +648,10 @@ class Tools:
         environ = {"SOURCE": str(self.source), "PATH": f"{self.bin}:{os.environ['PATH']}"}
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         ran = start([self.bin / "python", shim / "driver.py", *files], environ, timeout=120)
-        lines = [line[6:] for line in ran.out.splitlines() if line.startswith("found ")]
-        return set(map(name_of, lines)) - {"python", "pip"}, ran
+        lines = [line.partition(" ") for line in ran.out.splitlines()]
+        self.answered[path] = [rest for word, _, rest in lines if word == "answered"]
+        found = {name_of(rest) for word, _, rest in lines if word == "found"}
+        return found - {"python", "pip"}, ran
 
 
 #: pipreqs on one directory after the other; what is installed is the same for all.
@@ -675,6 +700,7 @@ for file in sys.argv[1:]:
     except BaseException as error:
         print("failed", type(error).__name__, file)
         continue
+    print("answered", file)
     for one in env.get("conda", {}).get("dependencies", []):
         for name in one["pip"] if isinstance(one, dict) else []:
             print("found", name)

@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from pyvarium.model import Environment
 
+settings.register_profile("fast", deadline=None, max_examples=20)
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile("default")

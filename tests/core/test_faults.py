@@ -21,6 +21,7 @@ from pyvarium.sync import plan, sync
 RUN = Path(__file__).resolve().parents[1] / "faults" / "run.py"
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(sys.platform != "linux", reason="the library is for Linux")
 @pytest.mark.skipif(not shutil.which(os.environ.get("CC", "cc")), reason="no C compiler")
 def test_some_faults(request: pytest.FixtureRequest) -> None:

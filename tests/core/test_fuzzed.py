@@ -22,6 +22,7 @@ CRASHES = [
         b' "versions": []}}}',
     ),
     ("shim", b"Name: a\nVersion: 1\n\n%%\n[gui_scripts]\np = a: 2.1\nq = a:class\n"),
+    ("shim", b"Name: a\nVersion: 1\n\n%%\n[console_scripts]\nactivated = a:b\n"),
 ]
 
 

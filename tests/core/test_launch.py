@@ -17,6 +17,8 @@ from pyvarium.launch import Wish
 from pyvarium.model import Environment
 from pyvarium.variables import Action, Change
 
+pytestmark = pytest.mark.programs
+
 CORE = Path(pyvarium.__file__).parents[1]
 
 

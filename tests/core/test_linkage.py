@@ -21,6 +21,8 @@ from pyvarium.errors import PyvariumError
 from pyvarium.linkage import Bundled, Linked, Site, is_of_machine, link, parse_cache, with_links
 from pyvarium.members import Gathered, Tree, gather
 
+pytestmark = pytest.mark.programs
+
 PYTHON = "python/bin/python3"
 #: A machine without libraries.
 NOWHERE = Site({}, ())

@@ -21,6 +21,8 @@ import pyvarium
 from made_packs import IN_PARTS, PARTS, RUNNER, Member, made, usual
 from test_packs import outside, tree  # noqa: F401  # A fixture.
 
+pytestmark = pytest.mark.programs
+
 SHELLS = [
     ["sh"],
     ["dash"],
@@ -31,11 +33,7 @@ SHELLS = [
     ["yash"],
     ["zsh", "--emulate", "sh"],
 ]
-FOUND = [
-    pytest.param(shell, marks=[pytest.mark.programs] * (shell != ["sh"]))
-    for shell in SHELLS
-    if shutil.which(shell[0])
-]
+FOUND = [shell for shell in SHELLS if shutil.which(shell[0])]
 
 #: What tar makes of them is what the manifest names, so that nobody can tell afterwards.
 SEEN_BY_PYTHON_ALONE = {"deep", "long name", "links in a circle", "link twice", "twice"}

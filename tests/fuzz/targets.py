@@ -228,7 +228,9 @@ def shim(data: bytes) -> None:
             )
             assert os.path.dirname(real) == folder, name
             if name.startswith("../"):
-                assert not re.fullmatch(r"python[\d.]*|activate.*", os.path.basename(real))
+                assert not re.fullmatch(
+                    r"python[\d.]*|activate(_this)?(\..*)?", os.path.basename(real)
+                )
                 ast.parse(content)
     headers = rendered.files["METADATA"].decode()
     for line in headers.splitlines():
