@@ -82,15 +82,21 @@ class Programs:
             self._real = real.set_up(self._root, (CACHE / "hosts").resolve(), self.found("uv"))
         return self._real.command, self._real.environment
 
-    def packs(self) -> Dict[str, Path]:
-        """Packs of that environment, by their ending."""
-        command, environment = self.real()
-        assert self._root is not None
-        found = {end: self._root / f"pack.{end}" for end in ("tar.zst", "tar.gz")}
+    def packed(self) -> Optional[Tuple[Path, Path]]:
+        """The same for what is packed, as it was named or made."""
+        named = self.arguments.packed
+        if named is not None:
+            return named[0].absolute(), named[1].absolute()
+        return self.real() if self.found("uv") else None
+
+    def packs(self, command: Path, environment: Path) -> Dict[str, Path]:
+        """Packs of an environment, by their ending."""
+        temporary = tempfile.TemporaryDirectory(prefix="packs.")
+        root = Path(self.held.enter_context(temporary))
+        found = {end: root / f"pack.{end}" for end in ("tar.zst", "tar.gz")}
         for path in found.values():
             words = [command, "-D", environment, "pyvarium", "pack", "-o", path]
-            if not path.exists():
-                subprocess.run(list(map(str, words)), check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(list(map(str, words)), check=True, stdout=subprocess.DEVNULL)
         return found
 
 
@@ -142,15 +148,16 @@ def _analyze(programs: Programs) -> Words:
 
 
 def _pack(programs: Programs) -> Words:
-    if programs.found("uv") is None or programs.found("conda_pack") is None:
-        return "no uv or conda-pack"
-    return ["pack.py", *programs.real(), programs.found("conda_pack")]
+    conda_pack = programs.found("conda_pack")
+    packed = programs.packed() if conda_pack else None
+    return ["pack.py", *packed, conda_pack] if packed else "no uv or conda-pack"
 
 
 def _run(programs: Programs) -> Words:
-    if programs.found("uv") is None:
+    packed = programs.packed()
+    if packed is None:
         return "no uv"
-    packs = programs.packs()
+    packs = programs.packs(*packed)
     given = programs.found("poncho")
     beside: List[object] = []
     if given:
@@ -188,6 +195,14 @@ def main() -> int:
     parser.add_argument("--pre-commit", type=Path, help="a python that has pre-commit")
     parser.add_argument("--conda-pack", type=Path, help="the program conda-pack")
     parser.add_argument("--poncho", type=Path, help="poncho/src of a clone of cctools")
+    parser.add_argument(
+        "--packed",
+        nargs=2,
+        type=Path,
+        metavar=("SPACK", "ENV"),
+        help="a command that knows us, and the directory of an environment, to pack"
+        " (default: made, with numpy from the index)",
+    )
     parser.add_argument("--table", action="store_true", help="only print what is there")
     parser.add_argument("--plot", action="store_true", help="only draw what is there")
     parser.add_argument("--documents", action="store_true", help="only put it into documents")
@@ -205,6 +220,8 @@ def main() -> int:
     if arguments.table:
         print(reporting.table(RESULTS))
         return 0
+    # Without its bytecode Spack takes three times as long to start, which nobody has.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with contextlib.ExitStack() as held:
         kept = RESULTS
         if arguments.quick:

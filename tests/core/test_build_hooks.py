@@ -119,6 +119,7 @@ def added(one: Release) -> Answer:
     return [str(requirement) for requirement in one.build.requires], one.problems
 
 
+@pytest.mark.programs
 @needs_pip
 @pytest.mark.parametrize(
     ("backend", "requires"),
@@ -135,6 +136,7 @@ def test_what_backends_ask_for(venv: Path, backend: str, requires: List[str]) ->
     assert added(amended(of(data), data, in_venv(venv))) == (requires, ())
 
 
+@pytest.mark.programs
 @needs_pip
 @pytest.mark.parametrize(
     ("lines", "reason"),
@@ -158,6 +160,7 @@ def test_backends_that_say_nothing_of_use(venv: Path, lines: List[str], reason: 
     assert added(amended(of(data), data, in_venv(venv))) == ([], (NOT_ASKED + reason,))
 
 
+@pytest.mark.programs
 @needs_pip
 def test_what_takes_too_long_is_stopped(venv: Path) -> None:
     data = sdist(hook("while True: pass"))
@@ -165,6 +168,7 @@ def test_what_takes_too_long_is_stopped(venv: Path) -> None:
     assert added(found) == ([], (f"{NOT_ASKED}it was stopped after 0.5 s",))
 
 
+@pytest.mark.programs
 @needs_pip
 def test_the_files_of_the_user_are_in_reach(venv: Path, tmp_path: Path) -> None:
     """No sandbox is claimed: apart is what is relative to the home directory, and no more."""
@@ -204,6 +208,7 @@ def test_the_group_of_a_program_ends_with_it(tmp_path: Path) -> None:
     assert (finished.returncode, said) == (0, b"ran")
 
 
+@pytest.mark.programs
 def test_a_program_runs_no_longer_than_it_may(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", "-c", "while True: pass"]
     with pytest.raises(subprocess.TimeoutExpired):

@@ -22,6 +22,8 @@ import pytest
 from pyvarium import completion
 from pyvarium.completion import Argument, Command, Kind, Shell
 
+pytestmark = pytest.mark.programs
+
 SPECIAL = {("config", "key"): ("backend", "mode"), ("remove", "names"): ()}
 COMMANDS = tuple(completion.describe(documents.command_parser(), SPECIAL))
 BY_KEY = {one.key: one for one in COMMANDS}

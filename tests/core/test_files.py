@@ -206,6 +206,7 @@ for line in range(100):
 """
 
 
+@pytest.mark.programs
 def test_killed_at_any_line_of_the_write_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", KILLED, tmp_path / "file"],

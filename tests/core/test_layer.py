@@ -594,6 +594,7 @@ def test_two_distributions_with_a_script_of_one_name(venv_site: Site) -> None:
     assert not plan(environment)
 
 
+@pytest.mark.programs
 def test_two_syncs_at_once(python_site: Site) -> None:
     for name in "abcdef":
         provide(python_site, name)

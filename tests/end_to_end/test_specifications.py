@@ -175,6 +175,9 @@ def test_three_steps(
         f"Skipped: {source}: gcc: is a compiler of Conda's; Spack has its own for each build: see"
         " 'spack compilers'"
     ) in done.err
+    again = tmp_path / "again.tar.gz"
+    equipped("pyvarium", "pack", source, "-o", again)
+    assert again.read_bytes() == pack.read_bytes()
     shutil.rmtree(environment.path)
 
     expected = ["store index", "TABLES of the tag", "REFERENCE of the server"]

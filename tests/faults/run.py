@@ -16,7 +16,6 @@ import functools
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -31,8 +30,10 @@ from typing import List, Optional
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core"), str(HERE)]
+sys.path.append(str(TOP / "tests" / "benchmarks"))
 
 import faults  # noqa: E402
+import measuring  # noqa: E402
 
 
 def main() -> int:
@@ -43,7 +44,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1e9, metavar="N", help="in total at most")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="scenarios at once")
     parser.add_argument("--spack", metavar="SPACK", help="the command of a Spack: 'new' too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the results as rows there"
+    )
     parser.add_argument("--within", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -76,23 +79,26 @@ def start(arguments: argparse.Namespace, directory: Path) -> int:
             return 2
         reports += json.loads((within / "reports").read_text())
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = {
-        "command": " ".join(["python tests/faults/run.py", *sys.argv[1:]]),
-        "python": platform.python_version(),
+    found = {
         "faults": sum(sum(one["injected"].values()) for one in reports),
+        "left out": sum(one["left"] for one in reports),
         "wrong": sum(len(one["wrong"]) for one in reports),
-        "left": sum(one["left"] for one in reports),
-        "seconds": round(time.monotonic() - begin),
-        "processor_seconds": round(usage.ru_utime + usage.ru_stime),
-        "scenarios": reports,
     }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(total, indent=1) + "\n")
     print(
-        f"{total['faults']} faults in {total['seconds']} s, {total['processor_seconds']} s of"
-        f" processors: {total['left']} left out, {total['wrong']} wrong"
+        f"{found['faults']} faults in {time.monotonic() - begin:.0f} s,"
+        f" {usage.ru_utime + usage.ru_stime:.0f} s of processors: {found['left out']} left out,"
+        f" {found['wrong']} wrong"
     )
-    return 1 if total["wrong"] else 0
+    rows = [
+        measuring.Row(one["name"], one["operations"], "operations", "faults", sum(injected))
+        for one in reports
+        for injected in [one["injected"].values()]
+    ]
+    for what, value in found.items():
+        bar = None if what == "faults" else 0
+        rows.append(measuring.Row(what, len(reports), "scenarios", "faults", value, bar=bar))
+    measuring.write(arguments.json, rows)
+    return 1 if found["wrong"] else 0
 
 
 def run(arguments: argparse.Namespace) -> int:

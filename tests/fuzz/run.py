@@ -13,9 +13,7 @@ target goes on from there. Exits with 1 where there was one.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -27,6 +25,9 @@ from typing import List
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path[:0] = [str(TOP / "spack-pyvarium"), str(TOP / "tests" / "core"), str(HERE)]
+sys.path.append(str(TOP / "tests" / "benchmarks"))
+
+import measuring  # noqa: E402
 
 #: Of an input, in bytes; and of one run, in seconds and MB.
 LONGEST, SLOWEST, LARGEST = 8192, 10, 2048
@@ -38,7 +39,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600, help="in all (default: 600)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="targets at once")
     parser.add_argument("--corpus", type=Path, default=TOP / ".cache" / "fuzz")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the results as rows there"
+    )
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments, rest = parser.parse_known_args()
     if arguments.one:
@@ -61,18 +64,21 @@ def main() -> int:
             print(f"{name:18} {numbers} {len(one['crashes']):7}", flush=True)
             for crash in one["crashes"]:
                 print(f"  {crash['error']}\n    ({name!r}, {bytes.fromhex(crash['input'])!r})")
-    total = {
-        "command": " ".join(["python tests/fuzz/run.py", *sys.argv[1:]]),
-        "python": platform.python_version(),
-        "seconds": round(time.monotonic() - start),
-        "inputs": sum(one["inputs"] for one in results),
-        "crashes": sum(len(one["crashes"]) for one in results),
-        "targets": results,
-    }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(total, indent=1) + "\n")
-    print(f"{total['inputs']} inputs in {total['seconds']} s: {total['crashes']} crashes")
-    return 1 if total["crashes"] else 0
+    seconds = sum(one["seconds"] for one in results)
+    inputs = sum(one["inputs"] for one in results)
+    crashes = sum(len(one["crashes"]) for one in results)
+    print(f"{inputs} inputs in {time.monotonic() - start:.0f} s: {crashes} crashes")
+    rows = [
+        measuring.Row(one["target"], round(one["seconds"]), "s", "inputs", one["inputs"])
+        for one in results
+    ]
+    rows.append(measuring.Row("fuzzing", len(results), "targets", "s", round(seconds)))
+    rows.append(measuring.Row("fuzzing, inputs", len(results), "targets", "inputs", inputs))
+    rows.append(
+        measuring.Row("fuzzing, crashes", len(results), "targets", "crashes", crashes, bar=0)
+    )
+    measuring.write(arguments.json, rows)
+    return 1 if crashes else 0
 
 
 def rounds(name: str, seconds: int, corpus: Path) -> dict:
