@@ -8,6 +8,7 @@ imported in the handlers, so that a missing library breaks nothing but this comm
 """
 
 import argparse
+import gc
 import inspect
 import os
 import sys
@@ -544,6 +545,8 @@ def pyvarium(parser, args):
         return _error(
             "Python %d.%d: is too old; set SPACK_PYTHON to 3.9 or newer" % sys.version_info[:2]
         )
+    # What Spack has loaded stays as long as the process: to look for garbage in it takes time.
+    gc.freeze()
     if EXTENSION not in sys.path:
         sys.path.append(EXTENSION)
     from pyvarium import registration
