@@ -9,7 +9,8 @@ is there, --plot draws it into ``docs/scale.svg``, and --documents puts it where
 tell: into each text behind a comment ``from results: PART`` with its template.
 
 The programs that are measured beside ours are those that ``./test`` has left in ``.cache``, or as
-named; a part that lacks one is left out, and that is said.
+named; a part that lacks one is left out, and that is said. What needs a real Spack needs tomlkit
+and pytest too, which the python of ``.cache/venvs/tools`` has.
 """
 
 from __future__ import annotations
@@ -239,6 +240,8 @@ def run_parts(names: Iterable[str], programs: Programs, kept: Path) -> List[str]
             words = PARTS[name](programs)
         except (PyvariumError, AssertionError, subprocess.CalledProcessError) as error:
             words = str(error)  # There is no such Spack, or it fails.
+        except ImportError as error:
+            words = str(error)
         if isinstance(words, str):
             say(f"==> left out: {name}: {words}")
             continue

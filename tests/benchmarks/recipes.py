@@ -31,6 +31,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
+sys.path.append(str(Path(__file__).resolve().parent))  # Where it runs inside of Spack.
+
 import measuring
 from measuring import Row
 
