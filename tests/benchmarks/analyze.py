@@ -552,6 +552,10 @@ class Tools:
         self.pyproject = scratch / "pyproject.toml"
         self.pyproject.write_text('[project]\nname = "none"\nversion = "1"\ndependencies = []\n')
         self.source = poncho
+        # In a directory of its own, which is the first that it imports from.
+        self.driver = scratch / "poncho" / "driver.py"
+        self.driver.parent.mkdir(exist_ok=True)
+        self.driver.write_text(PONCHO)
         #: The files in each directory that Poncho has not given up on.
         self.answered: Dict[Path, List[str]] = {}
         self.by_name: Dict[str, Tool] = {
@@ -641,13 +645,9 @@ class Tools:
         return {one["module"] for one in found if one["error"]["code"] in codes}, ran
 
     def poncho(self, path: Path, options: Sequence[str]) -> Tuple[Set[str], Ran]:
-        shim = self.scratch / "shim"
-        if not shim.exists():
-            shim.mkdir()
-            (shim / "driver.py").write_text(PONCHO)
         environ = {"SOURCE": str(self.source), "PATH": f"{self.bin}:{os.environ['PATH']}"}
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-        ran = start([self.bin / "python", shim / "driver.py", *files], environ, timeout=120)
+        ran = start([self.bin / "python", self.driver, *files], environ, timeout=120)
         lines = [line.partition(" ") for line in ran.out.splitlines()]
         self.answered[path] = [rest for word, _, rest in lines if word == "answered"]
         found = {name_of(rest) for word, _, rest in lines if word == "found"}
