@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -262,9 +263,10 @@ def read(path: Path) -> Dict[str, Any]:
 
 
 def _version(command: Sequence[Any]) -> str:
+    """What a program says of its version, but not where it is on this machine, as pip does."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    return (done.stdout.strip() or "unknown").splitlines()[-1]
+    return re.sub(r" from /\S+", "", (done.stdout.strip() or "unknown").splitlines()[-1])
 
 
 def _shown(word: str) -> str:

@@ -54,6 +54,13 @@ def test_the_plot_is_that_of_the_results(tmp_path: Path) -> None:
     assert (tmp_path / "scale.svg").read_text() == (TOP / "docs" / "scale.svg").read_text()
 
 
+def test_results_name_no_path_of_a_machine() -> None:
+    for path in sorted(reporting.RESULTS.glob("*.json")):
+        assert not re.search(
+            r"(?<![\w./-])/\w", path.read_text(encoding="utf-8").replace("/bin/true", "")
+        )
+
+
 ROWS = [
     Row("check", 10, "specs", PROCESSOR, 123.4, (100, 130), 3, "pip list", 246.8, memory=20.2),
     Row("check", 10, "specs", PROCESSOR, 123.4, (100, 130), 3, bar=100),
