@@ -34,8 +34,8 @@ sys.path.append(str(TOP / "spack-pyvarium"))
 from pyvarium.errors import PyvariumError
 
 CACHE = TOP / ".cache"
-#: Where ``./test`` leaves what is measured beside ours, if nobody names it.
-LEFT = {
+#: Where in it is what is measured beside ours, if nobody names it; ``./test`` leaves most there.
+PLACES = {
     "uv": "tools/uv-*/bin/uv",
     "pyvarium": "tools/pyvarium-0.2.0/bin/pyvarium",
     "pre_commit": "tools/pre-commit-*/bin/python",
@@ -56,11 +56,11 @@ class Programs:
         self._root: Optional[Path] = None
 
     def found(self, name: str) -> Optional[Path]:
-        """A program as it was named, or as ``./test`` has left it."""
+        """A program as it was named, or where it is in the cache."""
         named: Optional[Path] = getattr(self.arguments, name)
         if named is not None:
             return named.absolute()
-        return max(CACHE.glob(LEFT[name]), default=None)
+        return max(CACHE.glob(PLACES[name]), default=None)
 
     def options(self, *names: str) -> List[object]:
         """Options by which a script is told of the programs that there are."""
@@ -221,7 +221,7 @@ def main() -> int:
     if arguments.table:
         print(reporting.table(RESULTS))
         return 0
-    # Without its bytecode Spack takes three times as long to start, which nobody has.
+    # As anybody starts Spack: without its bytecode it takes three times as long.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with contextlib.ExitStack() as held:
         kept = RESULTS
@@ -241,7 +241,7 @@ def run_parts(names: Iterable[str], programs: Programs, kept: Path) -> List[str]
         except (PyvariumError, AssertionError, subprocess.CalledProcessError) as error:
             words = str(error)  # There is no such Spack, or it fails.
         except ImportError as error:
-            words = str(error)
+            words = str(error)  # This python lacks a library.
         if isinstance(words, str):
             say(f"==> left out: {name}: {words}")
             continue

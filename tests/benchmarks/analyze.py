@@ -22,7 +22,7 @@ pipreqs runs with ``--use-local``, and as by default, where it asks an index: a 
 has any name, so that nothing is asked of a real one. Poncho reads one script and imports what it
 names: it is run on each file of a project by itself, if its ``package_analyze.py`` is given, with
 a stand-in for conda that lists the distributions of the venv. It gives up on a file that imports
-anything else, which are most, so that it is also told what we find in those that it answers for.
+anything else, and most do; so a row of its own compares the files that it has an answer for.
 
 We are measured as by default, and *on import*, by ``--toplevel``: without what functions
 import. What a project declares is the truth, so it is nothing that our analysis looks at.

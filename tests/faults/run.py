@@ -89,11 +89,12 @@ def start(arguments: argparse.Namespace, directory: Path) -> int:
         f" {usage.ru_utime + usage.ru_stime:.0f} s of processors: {found['left out']} left out,"
         f" {found['wrong']} wrong"
     )
-    rows = [
-        measuring.Row(one["name"], one["operations"], "operations", "faults", sum(injected))
-        for one in reports
-        for injected in [one["injected"].values()]
-    ]
+    rows = []
+    for one in reports:
+        injected = sum(one["injected"].values())
+        rows.append(
+            measuring.Row(one["name"], one["operations"], "operations", "faults", injected)
+        )
     for what, value in found.items():
         bar = None if what == "faults" else 0
         rows.append(measuring.Row(what, len(reports), "scenarios", "faults", value, bar=bar))
