@@ -13,7 +13,7 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import BinaryIO, Iterator, Optional
 
 from .errors import FileError
 
@@ -81,10 +81,8 @@ def write_atomically(
     FileError, and then the old file stands as it was; also where it no longer holds what was
     ``expected``, as when an editor saved it meanwhile.
     """
-    import tempfile  # Takes longer than to compare what will mostly not be written.
-
     target = Path(os.path.realpath(path))
-    temporary = None
+    temporary = temporary_for(target)
     try:
         mode = _mode_for(target)
         if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
@@ -93,8 +91,7 @@ def write_atomically(
         if shared and not target.exists():
             mode |= target.parent.stat().st_mode & _READABLE
         sweep(target)
-        descriptor, temporary = tempfile.mkstemp(prefix=prefix(target), dir=target.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with open_new(temporary) as file:
             file.write(data)
             file.flush()
             _keep_group(file.fileno(), target)
@@ -108,14 +105,23 @@ def write_atomically(
             f"{path}: cannot be written ({error.strerror}); {_remedy(error)}"
         ) from None
     finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # Only there still if the replacement did not happen.
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # Only there still if the replacement did not happen.
 
 
-def prefix(target: Path) -> str:
-    """The beginning of the name of a file that is to become another one when it is complete."""
-    return f".{target.name}.{_host()}.{os.getpid()}."
+def temporary_for(target: Path) -> Path:
+    """The file that is to become another one when it is complete, which nobody else will name.
+
+    Known before it exists, so that whoever is interrupted while it is made can remove it.
+    """
+    unique = os.urandom(4).hex()
+    return target.parent / f".{target.name}.{_host()}.{os.getpid()}.{unique}"
+
+
+def open_new(path: Path) -> BinaryIO:
+    """Open a new file that only its owner may read; raises OSError, also where it exists."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "w+b")
 
 
 def _host() -> str:

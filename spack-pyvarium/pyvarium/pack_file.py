@@ -110,15 +110,10 @@ def write(
 ) -> Written:
     """Write a pack; the file appears complete or not at all. Raises PyvariumError."""
     form = format_of(path)
+    temporary = files.temporary_for(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.sweep(path)
-        descriptor, temporary = tempfile.mkstemp(prefix=files.prefix(path), dir=path.parent)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror}); name another") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            pack_id = _write(file, Path(temporary), form, origin, content, workers, report)
+        with _open(temporary, path) as file:
+            pack_id = _write(file, temporary, form, origin, content, workers, report)
             umask = os.umask(0)
             os.umask(umask)
             os.fchmod(file.fileno(), 0o666 & ~umask)
@@ -129,6 +124,16 @@ def write(
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # Only there still if the replacement did not happen.
+
+
+def _open(temporary: Path, path: Path) -> BinaryIO:
+    """Open the file that is to become a pack; raises FileError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.sweep(path)
+        return files.open_new(temporary)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written ({error.strerror}); name another") from None
 
 
 def _write(

@@ -164,3 +164,18 @@ def venv_site(python_site: Site) -> Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+@pytest.fixture
+def interrupted_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes a new file is interrupted as soon as it is there."""
+    opening = os.open
+
+    def interrupt(path: Path, flags: int, mode: int = 0o777) -> int:
+        descriptor = opening(path, flags, mode)
+        if not flags & os.O_EXCL:
+            return descriptor
+        os.close(descriptor)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupt)

@@ -152,6 +152,14 @@ def test_what_a_killed_writer_has_left_is_swept(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == sorted(["file", *list(names)[1:]])
 
 
+def test_an_interrupt_as_the_file_is_made_leaves_nothing(
+    tmp_path: Path, interrupted_opening: None
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", b"new", expected=None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lock_is_exclusive_and_dies_with_its_holder(tmp_path: Path) -> None:
     lock = tmp_path / "state" / "lock"
     program = (

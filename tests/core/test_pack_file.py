@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from pyvarium import pack_file, packs, parts
 from pyvarium.errors import FileError, PyvariumError
-from pyvarium.files import prefix
+from pyvarium.files import temporary_for
 from pyvarium.members import Member, Tree, gather
 from pyvarium.pack_file import Content, Format, format_of, write
 from pyvarium.pack_manifest import Bundled, Origin, parse_header, parse_parts
@@ -256,7 +256,8 @@ def test_no_room_leaves_nothing(path: Path, content: Content, room: int, source:
 
 def test_what_a_killed_one_has_left_is_removed(path: Path, content: Content) -> None:
     path.parent.mkdir()
-    dead = path.parent / f"{prefix(path)[: -len(str(os.getpid())) - 1]}{1 << 22}.abcdefgh"
+    host = temporary_for(path).name.split(".")[-3]
+    dead = path.parent / f".{path.name}.{host}.{1 << 22}.abcdefgh"
     others = path.parent / f".{path.name}.elsewhere.1.abcdefgh"
     for one in (dead, others):
         one.write_bytes(b"half")
@@ -271,6 +272,14 @@ def test_an_interrupt_leaves_nothing(path: Path, content: Content) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write(path, ORIGIN, content, workers=2, report=interrupt)
+    assert left(path) == []
+
+
+def test_an_interrupt_as_the_file_is_made_leaves_nothing(
+    path: Path, content: Content, interrupted_opening: None
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write(path, ORIGIN, content, workers=2, report=quiet)
     assert left(path) == []
 
 
