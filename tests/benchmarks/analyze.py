@@ -331,7 +331,7 @@ def same_files(run: Run, tools: Tools, samples: List[Sample], scores: Scores) ->
     ours: Dict[str, Score] = {}
     for sample in samples:
         files = tools.answered[sample.directory]
-        found = tools.pyvarium_on_import(Path(files[0]), files[1:])[0] if files else set()
+        found = tools.pyvarium_on_import(Path(files[-1]), files[:-1])[0] if files else set()
         found.discard(canonicalize_name(sample.name))
         for half in ("tuning" if sample.tuning else "held-out", "all"):
             ours.setdefault(half, Score()).add(found, sample.declared)
@@ -574,10 +574,12 @@ class Tools:
             self.by_name = {name: one for name, one in self.by_name.items() if name in only}
 
     def pyvarium(self, path: Path, options: Sequence[str]) -> Tuple[Set[str], Ran]:
-        command = [sys.executable, "-m", "pyvarium", "analyze", "--json", path, *options]
+        command = [sys.executable, "-m", "pyvarium", "analyze", "--json", *options, path]
         if self.environment.is_dir():
             command += ["--environment", self.environment]
         ran = start(command, OURS)
+        if ran.code == 2:
+            sys.exit(f"error: {' '.join(map(str, command))}: {ran.err}")
         return set(map(name_of, json.loads(ran.out)["requirements"])) if ran.out else set(), ran
 
     def pyvarium_on_import(self, path: Path, options: Sequence[str]) -> Tuple[Set[str], Ran]:
