@@ -99,10 +99,8 @@ def render_message(name: str, before: Optional[bytes], path: Path) -> str:
     subject = f"{name}: {diff or 'in step with Spack'}"
     if len(subject) <= _LONGEST_SUBJECT:
         return subject
-    counts = (("added", diff.added), ("changed", diff.changed), ("removed", diff.removed))
-    short = ", ".join(f"{len(which)} {what}" for what, which in counts if which)
     body = "\n".join(str(diff).split(", "))
-    return f"{name}: pins of Spack's: {short}\n\n{body}"
+    return f"{name}: {diff.counted()}\n\n{body}"
 
 
 class _Git:

@@ -155,3 +155,9 @@ class PinDiff:
         parts += [f"{old} -> {new.version}" for old, new in self.changed]
         parts += [f"{pin} removed" for pin in self.removed]
         return ", ".join(parts)
+
+    def counted(self) -> str:
+        """The same without names, for where there is little room."""
+        kinds = (("added", self.added), ("changed", self.changed), ("removed", self.removed))
+        counts = ", ".join(f"{len(which)} {kind}" for kind, which in kinds if which)
+        return f"pins of Spack's: {counts}"

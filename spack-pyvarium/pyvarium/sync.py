@@ -25,6 +25,9 @@ from .provided import provided_distributions
 from .settings import Defaults
 from .toml_text import parse
 
+#: How many characters are too many for one line of names; some twenty pins are as many.
+_LONGEST = 400
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -52,9 +55,10 @@ class Plan:
     def __str__(self) -> str:
         """What happens to the file, or to the layer, in one line, without the file's name."""
         if self.pyproject.before is None and self.pyproject:
-            return f"created with {len(self.pins)} pins"
+            return f"created with {len(self.pins)} {'pin' if len(self.pins) == 1 else 'pins'}"
         if self.diff:
-            return str(self.diff)
+            every = str(self.diff)
+            return every if len(every) <= _LONGEST else self.diff.counted()
         if self.pyproject:
             return self.reason
         return f".venv {self.layer}" if self.layer else "in step"

@@ -22,8 +22,8 @@ def test_the_commands_and_their_exit_codes(site: Site, capsys: pytest.CaptureFix
         for command in ("check", "sync", "check", "status")
     ]
     assert ran == [
-        (3, f"{path}: would be changed: created with 1 pins\n", ""),
-        (0, f"{path}: created with 1 pins\n", ""),
+        (3, f"{path}: would be changed: created with 1 pin\n", ""),
+        (0, f"{path}: created with 1 pin\n", ""),
         (0, f"{path}: in step\n", ""),
         (
             0,
@@ -148,7 +148,7 @@ def test_a_fault_is_an_error_after_the_rest_is_done(
     environment = site.finish()
     code = main(["sync", str(environment.path)])
     captured = capsys.readouterr()
-    assert (code, captured.out) == (1, f"{environment.pyproject}: created with 1 pins\n")
+    assert (code, captured.out) == (1, f"{environment.pyproject}: created with 1 pin\n")
     assert captured.err.startswith("Error: py-bad@1: ")
 
 

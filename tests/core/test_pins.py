@@ -55,6 +55,7 @@ def test_compare(old: list, new: list, diff: PinDiff) -> None:
 def test_a_difference_reads_as_one_line() -> None:
     diff = PinDiff(added=(A1,), changed=((A1, A2),), removed=(B1,))
     assert str(diff) == "a==1 added, a==1 -> 2, b==1 removed"
+    assert diff.counted() == "pins of Spack's: 1 added, 1 changed, 1 removed"
 
 
 @pytest.mark.parametrize("text", ["A==1", " a == 1.0 ", "a==1+local"])

@@ -71,6 +71,13 @@ def test_follows_what_spack_provides(site: Site) -> None:
     assert not plan(environment)
 
 
+def test_of_many_pins_it_says_how_many(site: Site) -> None:
+    (site.path / "pyproject.toml").write_text('[project]\nname = "mine"\nversion = "1"\n')
+    for number in range(100):
+        site.install(f"py-a{number}", "1")
+    assert str(sync(site.finish())) == "pins of Spack's: 100 added"
+
+
 def test_a_directory_without_python_is_left_alone(site: Site) -> None:
     site.spec("zlib", "1")
     environment = site.finish()
@@ -245,7 +252,7 @@ def test_an_environment_of_somebody_else(as_nobody: Site) -> None:
     environment = as_nobody.finish()
     (environment.path / ".spack-env").chmod(0o555)
     become_nobody()
-    assert str(plan(environment)) == "created with 1 pins"
+    assert str(plan(environment)) == "created with 1 pin"
     with pytest.raises(PyvariumError) as caught:
         sync(environment)
     assert str(caught.value) == (

@@ -247,7 +247,7 @@ OPTED_IN = "[tool.pyvarium]\n"
     [
         pytest.param("existing", None, [CREATES], None, id="existing-none"),
         pytest.param("existing", PYPROJECT, [ADDED], {"tiny": "1.0"}, id="existing"),
-        pytest.param("all", None, ["created with 1 pins"], {"tiny": "1.0"}, id="all"),
+        pytest.param("all", None, ["created with 1 pin"], {"tiny": "1.0"}, id="all"),
         pytest.param("opted-in", PYPROJECT, [], None, id="opted-in-not"),
         pytest.param("opted-in", OPTED_IN, [ADDED], {"tiny": "1.0"}, id="opted-in"),
     ],
